@@ -1,0 +1,84 @@
+"""Facts: what can happen, one event of it, and the entry that an event becomes in a log.
+
+Everything else in the program makes events, keeps them, folds them or renders them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
+
+
+class Sort(Enum):
+    """How long an event matters, and to whom."""
+
+    TALK = "talk"
+    """What people said and did: the history."""
+    STATE = "state"
+    """What stays true until another event changes it: folded when a log is opened, never dropped."""
+    PRESENCE = "presence"
+    """Who is here: folded from the last STARTED on, since nobody of before is here after it."""
+
+
+class Kind(Enum):
+    """What happened: its name on the wire and in the store, and its sort."""
+
+    SAID = "said", Sort.TALK
+    DID = "did", Sort.TALK
+    JOINED = "joined", Sort.PRESENCE
+    LEFT = "left", Sort.PRESENCE
+    RENAMED = "renamed", Sort.PRESENCE
+    CLAIMED = "claimed", Sort.PRESENCE
+    RELEASED = "released", Sort.PRESENCE
+    STARTED = "started", Sort.PRESENCE
+
+    sort: Sort
+
+    def __new__(cls, word: str, sort: Sort) -> Kind:
+        kind = object.__new__(cls)
+        kind._value_ = word
+        kind.sort = sort
+        return kind
+
+
+TALK = frozenset(kind for kind in Kind if kind.sort is Sort.TALK)
+STATE = frozenset(kind for kind in Kind if kind.sort is Sort.STATE)
+
+
+NO_DETAILS: Mapping[str, str | int] = MappingProxyType({})
+
+
+class Position(Protocol):
+    """A place in one log. Opaque outside the storage that made it: compared, kept, shown as text, never computed with."""
+
+    def __lt__(self, other: Any, /) -> bool: ...
+    def __le__(self, other: Any, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+
+class Event(NamedTuple):
+    """One thing that happened. A NamedTuple, since one is made of every line: 0.4 us; a frozen dataclass takes 1.3."""
+
+    kind: Kind
+    time: int
+    """UTC, in milliseconds since 1970: for showing. Order is the log's matter."""
+    eid: str
+    """Unique over all logs and nodes; an event that stands in several logs has one."""
+    by: str
+    """The connection that it came from, unique over all nodes and restarts; empty for the server's own."""
+    nick: str
+    """Who: the nickname as it was then; empty for the server's own."""
+    text: str = ""
+    """What was said or done, or the reason for leaving. May hold line feeds."""
+    details: Mapping[str, str | int] = NO_DETAILS
+    """What else belongs to the kind. RENAMED: `new`, the nickname from now on. CLAIMED and RELEASED: `folded` and
+    `skeleton`, for comparing nicknames, as the rules and tables of that day made them."""
+
+
+class Entry(NamedTuple):
+    """An event and its place in a log."""
+
+    position: Position
+    event: Event
