@@ -1,0 +1,315 @@
+"""One log in memory: its tail, the pages that readers share, and the readers that stand in it.
+
+Knows positions, pages and who stands where; not what an entry means, nor where the entries live.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection, Sequence
+from itertools import accumulate
+from operator import attrgetter
+from typing import Protocol
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.python.failure import Failure
+
+from .event import TALK, Entry, Event, Kind, Position, Sort
+
+PAGE_BYTES = 64 * 1024
+"""A page is at most this long (or one entry): it is what a reader who stalls costs."""
+
+TAIL_BYTES = 512 * 1024
+"""Entries kept in memory of each log, reckoned by ENTRY_BYTES and their texts: a reader who is a little behind costs no
+read from the storage."""
+
+PAGES_BYTES = 1024 * 1024
+"""Rendered pages kept of each log; past it they are rendered anew for who still needs them."""
+
+TALK_ENTRIES = 256
+"""Newest entries of talk kept in memory of each log, for all who enter: more than the history most are shown."""
+
+ENTRY_BYTES = 64
+"""What an entry is reckoned to take beside its text when a page or the tail is measured before it is rendered."""
+
+READ_ENTRIES = 256
+"""Entries read from the storage at a time for a reader behind the tail: about one page of ordinary lines."""
+
+Batch = Sequence[tuple[str, Event]]
+"""Events to be appended, each with the name of its log."""
+
+
+class NotSaved(Exception):
+    """The storage could not append a batch. `words` are for people; nothing of the batch was saved, unless not `certain`."""
+
+    def __init__(self, words: str, certain: bool = True) -> None:
+        super().__init__(words)
+        self.words = words
+        self.certain = certain
+
+
+class Storage(Protocol):
+    """Where entries live. Logs are named, and come into being with their first entry."""
+
+    def append(self, batch: Batch) -> Deferred[None]:
+        """Keep all of the batch or none of it, in order. Fires when it is durable and every follower has had it; fails with
+        NotSaved for the disk's or database's troubles, with any other exception for an event that cannot be kept."""
+
+    def read(
+        self,
+        log: str,
+        *,
+        after: Position | None = None,
+        before: Position | None = None,
+        limit: int,
+        kinds: Collection[Kind] | None = None,
+    ) -> Deferred[list[Entry]]:
+        """At most `limit` entries, oldest first, both ends left out: with `after` the oldest of them, else the newest.
+        `kinds`: only entries of these kinds count."""
+
+    def follow(self, log: str, committed: Callable[[Sequence[Entry]], None]) -> Deferred[Position]:
+        """From now on give `committed` what is appended to the log, by us or another node, in order, once.
+        Fires with the position behind which that begins: the newest entry's, or the log's start."""
+
+    def close(self) -> Deferred[None]:
+        """Finish what is under way and let go of everything."""
+
+
+class Format(Protocol):
+    """What a page needs of a wire format."""
+
+    def render(self, log: str, entries: Sequence[Entry]) -> list[bytes]:
+        """One piece for each entry, the same for every reader; empty where there is nothing to show, or where an
+        earlier piece shows it too."""
+
+
+class Sink(Protocol):
+    """What a reader needs of a connection."""
+
+    full: bool
+    """Bytes are pending: what is written now waits in memory."""
+
+    def write(self, data: bytes) -> None: ...
+
+
+_position = attrgetter("position")
+
+
+class Page:
+    """Entries rendered once for all readers of a format: the bytes, and where in them each connection's own words stand."""
+
+    __slots__ = ("_own", "data", "end")
+
+    def __init__(self, log: str, entries: Sequence[Entry], format: Format) -> None:
+        """Take as many of the entries as fit, and at least one."""
+        pieces = format.render(log, entries)
+        ends = list(accumulate(map(len, pieces)))
+        if ends[-1] > PAGE_BYTES:
+            fit = max(1, bisect_right(ends, PAGE_BYTES))
+            entries, pieces, ends = entries[:fit], pieces[:fit], ends[:fit]
+        self.data = b"".join(pieces)
+        self.end = entries[-1].position
+        self._own: dict[str, list[int]] = {}
+        start = 0
+        for entry, end in zip(entries, ends, strict=True):
+            if entry.event.kind.sort is Sort.TALK:
+                borders = self._own.setdefault(entry.event.by, [0])
+                if borders[-1] == start:
+                    borders[-1] = end  # next to one's words before: one gap
+                else:
+                    borders += start, end
+            start = end
+
+    def without(self, by: str) -> bytes:
+        """The page as the connection `by` sees it, to whom its own words are not sent back."""
+        borders = self._own.get(by)
+        if borders is None:
+            return self.data
+        if len(borders) == 1:
+            return self.data[borders[0] :]
+        data = memoryview(self.data)
+        starts, ends = borders[0::2], borders[1::2]
+        return b"".join([data[start:end] for start, end in zip(starts, [*ends, len(data)], strict=False)])
+
+
+class Reader:
+    """A cursor into a log, and the connection that is shown what lies behind it."""
+
+    __slots__ = ("busy", "by", "cursor", "echo", "failed", "format", "sink", "stopped", "waiting")
+
+    def __init__(
+        self, cursor: Position, format: Format, sink: Sink, by: str, echo: bool, failed: Callable[[Failure], None]
+    ) -> None:
+        self.cursor = cursor
+        self.format = format
+        self.sink = sink
+        self.by = by
+        self.echo = echo
+        self.failed = failed
+        self.busy = False
+        self.stopped = False
+        self.waiting: list[Deferred[None]] = []
+
+    def take(self, page: Page) -> None:
+        """Show one page and stand behind it."""
+        self.cursor = page.end
+        data = page.data if self.echo else page.without(self.by)
+        if data:
+            self.sink.write(data)
+
+
+class Log:
+    """The newest entries of one log, and its readers, each advancing at its own rate."""
+
+    tip: Position
+    """Where the newest entry stands; the log's start while it is empty."""
+
+    def __init__(self, name: str, storage: Storage, fold: Callable[[Sequence[Entry]], None]) -> None:
+        """`fold` is given what was committed before any reader is."""
+        self.name = name
+        self._storage = storage
+        self._fold = fold
+        self._tail: list[Entry] = []
+        self._tail_size = 0
+        self._pages: dict[tuple[Format, Position], Page] = {}
+        self._pages_size = 0
+        self._talk: deque[Entry] = deque(maxlen=TALK_ENTRIES)
+        self._all_talk_kept = True
+        self._live: defaultdict[Format, set[Reader]] = defaultdict(set)
+        """Readers who stand at the tip and take more: they get each page as it comes. All others are held up or catching up."""
+
+    async def open(self) -> None:
+        """Take up the log where the storage has it; to be awaited before anything else."""
+        self.tip = self._floor = await self._storage.follow(self.name, self._committed)
+        newest = await self._storage.read(self.name, limit=TALK_ENTRIES, kinds=TALK)
+        self._all_talk_kept = len(newest) < TALK_ENTRIES
+        came_meanwhile = list(self._talk)
+        self._talk.clear()
+        self._talk.extend(entry for entry in newest if entry.position <= self._floor)
+        self._talk.extend(came_meanwhile)
+
+    def talk(self, before: Position | None, limit: int) -> Deferred[list[Entry]]:
+        """The newest `limit` entries of talk (before a position), oldest first: from memory where they are there, since
+        everyone who enters asks for the same few."""
+        kept = [entry for entry in self._talk if before is None or entry.position < before]
+        if len(kept) >= limit or self._all_talk_kept:
+            return succeed(kept[-limit:] if limit else [])
+        return self._storage.read(self.name, before=before, limit=limit, kinds=TALK)
+
+    def talk_after(self, after: Position, limit: int) -> Deferred[list[Entry]]:
+        """The `limit` entries of talk that follow a position."""
+        return self._storage.read(self.name, after=after, limit=limit, kinds=TALK)
+
+    # Readers
+
+    def advance(self, reader: Reader) -> None:
+        """Show the reader page after page until it stands at the tip, or takes no more for now."""
+        while not (reader.sink.full or reader.busy or reader.stopped):
+            if reader.cursor == self.tip:
+                self._live[reader.format].add(reader)
+                waiting, reader.waiting = reader.waiting, []
+                for waiter in waiting:
+                    waiter.callback(None)
+                return
+            if reader.cursor < self._floor:
+                reader.busy = True
+                read = self._storage.read(self.name, after=reader.cursor, limit=READ_ENTRIES)
+                read.addCallbacks(self._catch_up, self._cannot_read, callbackArgs=(reader,), errbackArgs=(reader,))
+                return
+            reader.take(self._page(reader.format, reader.cursor))
+
+    def _catch_up(self, entries: list[Entry], reader: Reader) -> None:
+        while entries and not (reader.sink.full or reader.stopped):
+            reader.take(Page(self.name, entries, reader.format))
+            entries = entries[bisect_right(entries, reader.cursor, key=_position) :]
+        self.resume(reader)
+
+    def _cannot_read(self, failure: Failure, reader: Reader) -> None:
+        reader.busy = False
+        reader.failed(failure)
+
+    def hold(self, reader: Reader) -> None:
+        """The reader's connection takes no more: its cursor stays where it is until `advance`."""
+        self._live[reader.format].discard(reader)
+
+    def suspend(self, reader: Reader) -> None:
+        """Show the reader nothing until `resume`: it is being shown something else."""
+        self.hold(reader)
+        reader.busy = True
+
+    def resume(self, reader: Reader) -> None:
+        reader.busy = False
+        self.advance(reader)
+
+    def stop(self, reader: Reader) -> None:
+        """The reader leaves for good. What waits for it to come to the tip waits no longer."""
+        self.hold(reader)
+        reader.stopped = True
+        waiting, reader.waiting = reader.waiting, []
+        for waiter in waiting:
+            waiter.callback(None)
+
+    def at_tip(self, reader: Reader) -> Deferred[None]:
+        """Fires when the reader has been shown all that is in the log now, and takes more."""
+        if reader.stopped or reader in self._live[reader.format]:
+            return succeed(None)
+        waiter: Deferred[None] = Deferred()
+        reader.waiting.append(waiter)
+        return waiter
+
+    # What was committed
+
+    def _committed(self, entries: Sequence[Entry]) -> None:
+        cursor, self.tip = self.tip, entries[-1].position
+        for entry in entries:
+            self._tail_size += ENTRY_BYTES + len(entry.event.text)
+            if entry.event.kind.sort is Sort.TALK:
+                self._talk.append(entry)
+        if len(self._talk) == TALK_ENTRIES:
+            self._all_talk_kept = False
+        self._tail += entries
+        self._fold(entries)
+        for format, live in self._live.items():
+            try:
+                self._deliver(format, live, cursor)
+            except Exception:  # a bug in one format: its readers go, the others stay
+                failure = Failure()
+                for reader in tuple(live):
+                    reader.failed(failure)
+        if self._tail_size > TAIL_BYTES:
+            self._trim()
+
+    def _deliver(self, format: Format, live: set[Reader], cursor: Position) -> None:
+        while live and cursor != self.tip:
+            page = self._page(format, cursor)
+            cursor = page.end
+            for reader in tuple(live):  # a copy: who is held up by this page is taken out of the set
+                reader.take(page)
+
+    def _page(self, format: Format, cursor: Position) -> Page:
+        """The page behind a cursor in the tail, rendered once for all who come to stand there."""
+        page = self._pages.get((format, cursor))
+        if page is None:
+            start = bisect_right(self._tail, cursor, key=_position)
+            size = 0
+            for end in range(start, len(self._tail)):
+                size += ENTRY_BYTES + len(self._tail[end].event.text)
+                if size > PAGE_BYTES:
+                    break
+            page = Page(self.name, self._tail[start : end + 1], format)
+            self._pages_size += len(page.data)
+            if self._pages_size > PAGES_BYTES:
+                self._pages.clear()
+                self._pages_size = len(page.data)
+            self._pages[format, cursor] = page
+        return page
+
+    def _trim(self) -> None:
+        """Let go of the older half of the tail: at once, so that it costs little for each entry."""
+        gone = 0
+        while self._tail_size > TAIL_BYTES // 2:
+            self._tail_size -= ENTRY_BYTES + len(self._tail[gone].event.text)
+            gone += 1
+        self._floor = self._tail[gone - 1].position
+        del self._tail[:gone]
