@@ -1,0 +1,118 @@
+"""One chat: its rooms, its directory and its journal as one object, and what they all are given from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Protocol
+
+from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
+
+from .connections import Connections
+from .directory import SERVER_LOG, Directory
+from .event import NO_DETAILS, Event, Kind
+from .journal import Journal
+from .log import Batch, NotSaved, Storage
+from .names import Name, nickname
+from .room import Room
+
+SAVE_AGAIN = 1.0
+"""Seconds until what must not be lost (who left) is appended again after the storage could not save it."""
+
+
+class Clock(Protocol):
+    """Time that only goes forward, for timers."""
+
+    def seconds(self) -> float: ...
+    def callLater(self, delay: float, callable: Callable[..., object], *args: object) -> Delayed: ...
+
+
+class Delayed(Protocol):
+    def cancel(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator chooses about the chat itself."""
+
+    server_name: str = "chatroom"
+    room: str = "lobby"
+    motd: Sequence[str] = ()
+    history: int = 20
+    """Lines of talk shown to who enters."""
+    nickname: Callable[[str], Name] = field(default=nickname)
+    """What a nickname may be."""
+    line_interval: float = 1 / 5
+    """Seconds in which a connection earns one line of input."""
+    line_burst: int = 30
+    """Lines of input at once before they must be earned: a paste of a screenful."""
+    greeting_timeout: float = 60.0
+    """Seconds from connecting within which a stranger says a nickname."""
+    connections: int = 10_000
+    """Connections in all."""
+    connections_per_address: int = 100
+    """Connections from one IPv4 address or IPv6 /64: a large office behind one address is below it."""
+    stalled_timeout: float = 300.0
+    """Seconds after the last byte it took until a reader that takes no more is let go."""
+
+
+class Chat:
+    """The rooms, the directory and the journal of one server."""
+
+    def __init__(self, clock: Clock, now: Callable[[], float], stamp: str, settings: Settings) -> None:
+        """`now` tells seconds since 1970; `stamp` is unlike that of any other start of any node."""
+        self.settings = settings
+        self.clock = clock
+        self.directory = Directory()
+        self.connections = Connections(settings.connections, settings.connections_per_address)
+        self.rooms: dict[str, Room] = {}
+        self.stopping = False
+        self._now = now
+        self._time = 0
+        self._stamp = stamp
+        self._counter = count(1)
+
+    async def open(self, storage: Storage) -> None:
+        """Take up the logs where the storage has them; to be awaited before anyone comes in. Until the storage can save,
+        which a full disk may prevent, it is tried again."""
+        self.journal = Journal(storage, lambda call: self.clock.callLater(0, call))
+        await self.directory.open(storage)
+        room = Room(self.settings.room, storage)
+        await room.log.open()
+        self.rooms[room.name] = room
+        started = self.event(Kind.STARTED)
+        await self.save_surely([(SERVER_LOG, started), (room.log.name, started)])
+
+    async def stop(self, words: str) -> None:
+        """Take no more; tell everyone when all that was accepted has been committed and shown to them. Nobody leaves: with
+        the next start all are gone at once."""
+        self.stopping = True
+        await gatherResults([ensureDeferred(present.dismiss(words)) for present in self.connections])
+
+    def new_id(self) -> str:
+        """Unique over all nodes and restarts."""
+        return f"{self._stamp}{next(self._counter):x}"
+
+    def event(
+        self, kind: Kind, by: str = "", nick: str = "", text: str = "", details: Mapping[str, str | int] = NO_DETAILS
+    ) -> Event:
+        """Something that happens now. Times of one server never go back, whatever its clock does."""
+        time = int(self._now() * 1000)
+        if time > self._time:
+            self._time = time
+        return Event(kind, self._time, self.new_id(), by, nick, text, details)
+
+    async def save_surely(self, events: Batch) -> None:
+        """Append what must not be lost, such as that somebody left: again and again, until the storage saves it."""
+        while await self.save(events):
+            again: Deferred[None] = Deferred()
+            self.clock.callLater(SAVE_AGAIN, again.callback, None)
+            await again
+
+    async def save(self, events: Batch) -> NotSaved | None:
+        """Append events, all or none, and wait until they are committed; tells why when they were not."""
+        failures: list[NotSaved] = []
+        self.journal.append(events, failures.append)
+        await self.journal.settled()
+        return failures[0] if failures else None

@@ -1,0 +1,66 @@
+"""A room: the fold of its log. Who is in it follows from the entries, read in order, and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .event import Entry, Kind, Position
+from .log import Log, Storage
+
+
+class Arrival(NamedTuple):
+    """What the one who joined finds: as it was at the very entry, so that nobody is told of twice."""
+
+    position: Position
+    others: tuple[str, ...]
+    """Nicknames, those who are here longest first."""
+
+
+class Members:
+    """Who is in a room. Pure: only entries change it, and they are only compared."""
+
+    def __init__(self) -> None:
+        self.nicks: dict[str, str] = {}
+        """Nickname of each connection that is in the room, in the order of their joining."""
+
+    def fold(self, entry: Entry) -> None:
+        event = entry.event
+        match event.kind:
+            case Kind.JOINED:
+                self.nicks[event.by] = event.nick
+            case Kind.LEFT:
+                self.nicks.pop(event.by, None)
+            case Kind.RENAMED if event.by in self.nicks:
+                self.nicks[event.by] = str(event.details["new"])
+            case Kind.STARTED:
+                self.nicks.clear()
+
+
+class Room:
+    """One room: its log, and who is in it."""
+
+    def __init__(self, name: str, storage: Storage) -> None:
+        """`name` without the `#`, with which its log's name begins."""
+        self.name = name
+        self.log = Log(f"#{name}", storage, self._fold)
+        self.members = Members()
+        self._arriving: dict[str, Arrival | None] = {}
+
+    def expect(self, by: str) -> None:
+        """Note how the room is when this connection's joining is read in the log."""
+        self._arriving[by] = None
+
+    def arrived(self, by: str) -> Arrival | None:
+        """How the room was when the connection joined it; None when it has not."""
+        return self._arriving.pop(by)
+
+    def _fold(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            kind = entry.event.kind
+            if kind is Kind.SAID or kind is Kind.DID:
+                continue
+            if kind is Kind.JOINED and entry.event.by in self._arriving:
+                others = tuple(nick for by, nick in self.members.nicks.items() if by != entry.event.by)
+                self._arriving[entry.event.by] = Arrival(entry.position, others)
+            self.members.fold(entry)
