@@ -1,0 +1,87 @@
+"""What people can ask for: one function for one thing. Its docstring is its help."""
+
+from __future__ import annotations
+
+from .event import Kind
+from .request import Answer
+from .session import Session
+from .table import Parameter, Table, Takes
+
+COMMANDS = Table()
+
+HISTORY = 20
+"""Lines that /history shows unless told how many."""
+
+NAMES_IN_LINE = 10
+"""So many names stand in one line of /who."""
+
+
+@COMMANDS.command("help", Parameter("command", "command", optional=True), for_strangers=True)
+async def help_(session: Session, command: str | None = None) -> Answer:
+    """Show the commands, or what one of them does."""
+    if command is None:
+        shown = [ask for ask in COMMANDS if ask.listed]
+    else:
+        shown = [COMMANDS.find(command.removeprefix("/").lower())]
+    return Answer(
+        "\n".join(f"{ask.usage}  {ask.help}" for ask in shown),
+        {"commands": {ask.name: {"usage": ask.usage, "help": ask.help} for ask in shown}},
+    )
+
+
+@COMMANDS.command("enter", Parameter("nick", "NICKNAME", Takes.REST, optional=True), for_strangers=True, listed=False)
+async def enter(session: Session, nick: str | None = None) -> None:
+    """Come in under a nickname."""
+    if nick is None:
+        session.greet()
+    else:
+        await session.enter(nick)
+
+
+@COMMANDS.command("say", Parameter("text", "TEXT", Takes.REST), listed=False)
+def say(session: Session, text: str) -> None:
+    """Say something to the room."""
+    session.append(Kind.SAID, text)
+
+
+@COMMANDS.command("me", Parameter("text", "ACTION", Takes.REST))
+def me(session: Session, text: str) -> None:
+    """Say what you do: others see * you waves."""
+    session.append(Kind.DID, text)
+
+
+@COMMANDS.command("who")
+async def who(session: Session) -> Answer:
+    """Show who is here."""
+    room = session.room
+    assert room is not None  # only for those who entered
+    nicks = list(room.members.nicks.values())
+    lines = [", ".join(nicks[start : start + NAMES_IN_LINE]) for start in range(0, len(nicks), NAMES_IN_LINE)]
+    head = f"{len(nicks)} in #{room.name}: "
+    return Answer(head + "\n".join(lines), {"room": room.name, "members": nicks})
+
+
+@COMMANDS.command("nick", Parameter("name", "NAME", Takes.REST))
+async def nick(session: Session, name: str) -> None:
+    """Take another nickname."""
+    await session.rename(name)
+
+
+@COMMANDS.command("history", Parameter("limit", "N", Takes.NUMBER, optional=True))
+async def history(session: Session, limit: int = HISTORY) -> None:
+    """Show the last N lines of what was said here (20)."""
+    await session.history(limit)
+
+
+@COMMANDS.command("echo", Parameter("on", "on|off", Takes.SWITCH))
+async def echo(session: Session, on: bool) -> Answer:
+    """Have your own lines sent back to you too, or not."""
+    assert session.reader is not None  # only for those who entered
+    session.reader.echo = on
+    return Answer(f"your own lines are {'sent back to you' if on else 'not sent back to you'}", {"on": on})
+
+
+@COMMANDS.command("quit", Parameter("reason", "why", Takes.REST, optional=True), for_strangers=True)
+async def quit_(session: Session, reason: str = "") -> None:
+    """Leave; so does bye."""
+    session.leave(reason)

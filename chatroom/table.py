@@ -1,0 +1,142 @@
+"""What can be asked for, as one table: each command's name, parameters, help and function.
+
+Both forms of asking come from it: words in order for people, fields by name for programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import Enum
+from typing import Any, TypeVar
+
+from .request import Answer, Command, Refused
+
+F = TypeVar("F", bound="Function")
+
+NUMBER_MAX = 10**9
+"""Numbers people ask for are below this, so that every storage can count with them."""
+
+
+class Takes(Enum):
+    """What a parameter takes."""
+
+    WORD = "a word"
+    REST = "text"
+    NUMBER = "a whole number"
+    SWITCH = "on or off"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a command: its field's name for programs, and how it is shown to people."""
+
+    field: str
+    shown: str
+    takes: Takes = Takes.WORD
+    optional: bool = False
+
+    def __str__(self) -> str:
+        return f"[{self.shown}]" if self.optional else self.shown
+
+
+Function = Callable[..., Coroutine[Any, Any, Answer | None] | None]
+"""What does a command: called with who asks and the parameters by field, raises Refused to say no. A coroutine is answered
+in order: it begins when all that the asker appended before has come back, and no input is taken until it is done. A plain
+function is done at once and has no answer: what it did is read back from the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One command."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    function: Function
+    for_strangers: bool
+    listed: bool
+    """False for what one does without naming it, such as talking."""
+
+    @property
+    def help(self) -> str:
+        return " ".join((self.function.__doc__ or "").split())
+
+    @property
+    def usage(self) -> str:
+        return " ".join([f"/{self.name}", *map(str, self.parameters)])
+
+    def bind(self, command: Command) -> dict[str, object]:
+        """The parameters by field; raises Refused for what is missing, too much, or not of its kind."""
+        given = self._by_order(command.words) if command.fields is None else command.fields
+        bound: dict[str, object] = {}
+        for parameter in self.parameters:
+            value = given.get(parameter.field)
+            if value is not None:
+                bound[parameter.field] = self._read(parameter, value)
+            elif not parameter.optional:
+                raise self._refused()
+        return bound
+
+    def _by_order(self, words: str) -> dict[str, object]:
+        given: dict[str, object] = {}
+        for parameter in self.parameters:
+            if parameter.takes is Takes.REST:
+                word, words = words, ""
+            else:
+                word, _, words = words.partition(" ")
+            words = words.lstrip()
+            if word:
+                given[parameter.field] = word
+        if words:
+            raise self._refused()
+        return given
+
+    def _read(self, parameter: Parameter, value: object) -> object:
+        match parameter.takes, value:
+            case ((Takes.WORD | Takes.REST), str()):
+                return value
+            case Takes.NUMBER, bool():
+                raise self._refused()
+            case Takes.NUMBER, int() if 0 <= value < NUMBER_MAX:
+                return value
+            case Takes.NUMBER, str() if value.isdecimal() and len(value) < len(str(NUMBER_MAX)):
+                return int(value)
+            case Takes.SWITCH, bool():
+                return value
+            case Takes.SWITCH, ("on" | "off"):
+                return value == "on"
+        raise self._refused()
+
+    def _refused(self) -> Refused:
+        return Refused("bad_arguments", f"it is {self.usage}")
+
+
+class Table:
+    """All commands, by name, in the order in which help shows them."""
+
+    def __init__(self) -> None:
+        self._asks: dict[str, Ask] = {}
+
+    def __iter__(self) -> Iterator[Ask]:
+        return iter(self._asks.values())
+
+    def command(
+        self, name: str, *parameters: Parameter, for_strangers: bool = False, listed: bool = True
+    ) -> Callable[[F], F]:
+        """Declare a command. The function's docstring is its help."""
+
+        def declare(function: F) -> F:
+            self._asks[name] = Ask(name, parameters, function, for_strangers, listed)
+            return function
+
+        return declare
+
+    def find(self, name: str) -> Ask:
+        """The command of that name; raises Refused, naming the nearest one."""
+        ask = self._asks.get(name)
+        if ask is None:
+            near = get_close_matches(name, self._asks, n=1, cutoff=0.5)
+            meant = f"; did you mean /{near[0]}?" if near else "; /help lists the commands"
+            raise Refused("no_command", f"no command /{name[:32]}{meant}")
+        return ask
