@@ -1,0 +1,146 @@
+"""The format for people: plain lines, as telnet and nc show them. Bytes to commands, entries to bytes; nothing else.
+
+<- Welcome to chatroom ...          -> a line: the nickname
+<- * You are alice, in #lobby ...   -> a line is said; /command words; //text says /text; bye
+<- bob: hello    * bob waves    * bob joined    * ... what the server says    ! ... what is refused
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import gmtime, strftime
+
+from ..event import Entry, Event, Kind, Position
+from ..request import Answer, Command, Refused
+from ..text import clean, decode, safe
+
+END = "\r\n"
+"""Telnet's end of line (RFC 854), which terminals in every mode show right."""
+
+END_OF_FILE = b"\x04"
+"""What telnet sends for Ctrl-D."""
+
+NAMED = 10
+"""Up to so many people are all named; of more, two, and the number of the others."""
+
+
+class TextFormat:
+    """Lines for people."""
+
+    echoes = False
+
+    # In
+
+    def parse(self, line: bytes, entered: bool) -> Command | None:
+        text = clean(decode(line))
+        words = text.strip()
+        if line == END_OF_FILE or words.lower() == "bye":
+            return Command("quit")
+        if text[:1] == "/" and text[:2] != "//":
+            name, _, rest = text[1:].partition(" ")
+            return Command(name.lower(), rest.strip())
+        if not entered:
+            return Command("enter", words)
+        if not words:
+            return None
+        return Command("say", text[1:] if text[:2] == "//" else text)
+
+    # Out, for everybody
+
+    def render(self, log: str, entries: Sequence[Entry]) -> list[bytes]:
+        pieces: list[bytes] = []
+        crowd = _Crowd()
+        for entry in entries:
+            event = entry.event
+            if event.kind is Kind.SAID:
+                line = f"{event.nick}: {event.text}"
+                pieces.append(f"{line}\r\n".encode() if line.isprintable() else _lines(_talk(event)))
+            elif event.kind is Kind.JOINED or event.kind is Kind.LEFT:
+                if not crowd.takes(event):
+                    crowd.tell(pieces)
+                crowd.add(event, len(pieces))
+                pieces.append(b"")
+            else:
+                pieces.append(_lines(_talk(event)))
+        crowd.tell(pieces)
+        return pieces
+
+    def recall(self, log: str, entries: Sequence[Entry]) -> list[bytes]:
+        return [
+            _lines(
+                [strftime("[%Y-%m-%d %H:%M] ", gmtime(entry.event.time / 1000)) + line for line in _talk(entry.event)]
+            )
+            for entry in entries
+        ]
+
+    # Out, for one
+
+    def greet(self, server_name: str, room: str, present: int) -> bytes:
+        people = {0: "nobody is here yet", 1: "one is here"}.get(present, f"{present} are here")
+        return _lines([f"Welcome to {server_name}, room #{room}: {people}.", "What nickname would you like?"])
+
+    def welcome(self, nick: str, server_name: str, room: str, position: Position, others: Sequence[str]) -> bytes:
+        company = f"in #{room} with {_people(others)}" if others else f"alone in #{room}"
+        return _lines([f"* You are {nick}, {company}. /help lists the commands, bye leaves."])
+
+    def answer(self, answer: Answer, command: Command | None = None) -> bytes:
+        return _lines([f"* {line}" for line in answer.words.split("\n")]) if answer.words else b""
+
+    def refuse(self, refused: Refused, id: str) -> bytes:
+        return _lines([f"! {refused.words}"])
+
+
+class _Crowd:
+    """Joins, or leaves for one reason, that stand next to one another: told in one line, where the first of them stands."""
+
+    def __init__(self) -> None:
+        self._kind = Kind.JOINED
+        self._reason = ""
+        self._nicks: list[str] = []
+        self._place = 0
+
+    def takes(self, event: Event) -> bool:
+        return event.kind is self._kind and event.text == self._reason
+
+    def add(self, event: Event, place: int) -> None:
+        if not self._nicks:
+            self._kind, self._reason, self._place = event.kind, event.text, place
+        self._nicks.append(event.nick)
+
+    def tell(self, pieces: list[bytes]) -> None:
+        if self._nicks:
+            pieces[self._place] = _lines([_happened(_people(self._nicks), self._kind, self._reason)])
+            self._nicks = []
+
+
+def _talk(event: Event) -> list[str]:
+    """An event in words; what it says may be several lines."""
+    match event.kind:
+        case Kind.SAID:
+            return [f"{event.nick}: {line}" for line in event.text.split("\n")]
+        case Kind.DID:
+            return [f"* {event.nick} {line}" for line in event.text.split("\n")]
+        case Kind.RENAMED:
+            return [f"* {event.nick} is now {event.details.get('new', '')}"]
+        case Kind.STARTED:
+            return []  # nobody was there
+    return [_happened(event.nick, event.kind, event.text)]
+
+
+def _happened(who: str, kind: Kind, why: str) -> str:
+    return f"* {who} {kind.value} ({why})" if why else f"* {who} {kind.value}"
+
+
+def _people(nicks: Sequence[str]) -> str:
+    if len(nicks) > NAMED:
+        return f"{nicks[0]}, {nicks[1]} and {len(nicks) - 2} others"
+    *most, last = nicks
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _lines(lines: Sequence[str]) -> bytes:
+    """Each line made safe for a terminal once more, whatever the store held."""
+    return "".join([f"{safe(line)}{END}" for line in lines]).encode()
+
+
+TEXT = TextFormat()
