@@ -1,0 +1,110 @@
+"""Lines over TCP, TLS and Unix sockets: a shell around a session. Telnet, nc and scripts come in here.
+
+Knows transports and line ends; not what a line means.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, ITCPTransport
+from twisted.internet.protocol import Factory
+from twisted.protocols.basic import LineReceiver
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ..chat import Chat
+from ..commands import COMMANDS
+from ..request import Refused
+from ..session import Session
+from ..wire.text import TEXT
+from .outlet import outlet_for
+from .telnet import CUT, LineInput
+
+SLICE = 2048
+"""Bytes given to LineReceiver at a time: it copies the rest of its buffer for each line, so that 64 KiB of empty lines at
+once would take 98 ms instead of 12."""
+
+END_OF_FILE = b"\x04"
+"""Ctrl-D: telnet sends it bare, without an end of line, and the person waits."""
+
+
+@implementer(IHalfCloseableProtocol)
+class LineProtocol(LineReceiver):
+    """One connection that speaks lines."""
+
+    delimiter = b"\n"
+    MAX_LENGTH = 1 << 20  # never reached: LineInput cuts lines before
+    _no_more = False
+    _ended = False
+
+    def __init__(self, factory: LineFactory) -> None:
+        self._chat = factory.chat
+        self._input = LineInput(factory.max_line)
+
+    def connectionMade(self) -> None:
+        transport: Any = self.transport
+        if ITCPTransport.providedBy(transport):
+            transport.setTcpNoDelay(True)  # without it, Nagle and delayed ACK take 35 ms at p99
+            transport.setTcpKeepAlive(True)  # a connection whose network is gone says nothing by itself
+        self.session = Session(self._chat, COMMANDS, TEXT, self)
+        self._outlet = outlet_for(transport, self.session, self._chat.clock)
+        self._outlet.start()
+        self.session.start(self._outlet, getattr(transport.getPeer(), "host", ""))
+
+    def dataReceived(self, data: bytes) -> None:
+        clean, answers = self._input.feed(data)
+        if answers:
+            self._outlet.write(answers)
+        if clean == END_OF_FILE and not self._buffer:
+            clean += b"\n"
+        for start in range(0, max(len(clean), 1), SLICE):
+            super().dataReceived(clean[start : start + SLICE])
+
+    def lineReceived(self, line: bytes) -> None:
+        if line.endswith(CUT):
+            self.session.refuse(
+                Refused("line_too_long", f"a line has at most {self._input.max_line} bytes; yours was not said")
+            )
+        else:
+            self.session.receive(line)
+
+    def resumeProducing(self) -> None:
+        super().resumeProducing()
+        self._end_when_all_is_received()
+
+    def readConnectionLost(self) -> None:
+        self._no_more = True
+        self._end_when_all_is_received()
+
+    def writeConnectionLost(self) -> None:
+        """Nobody reads any more; connectionLost follows."""
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        self._outlet.lost()
+        self._no_more = True
+        self.session.lose()
+        self._end_when_all_is_received()
+
+    def _end_when_all_is_received(self) -> None:
+        """The last line counts, also without its end; after it the session ends, when it takes input again."""
+        if self._no_more and not self.paused and not self._ended:
+            rest = self.clearLineBuffer()
+            if rest:
+                self.lineReceived(rest)
+            if not self.paused:
+                self._ended = True
+                self.session.end()
+
+
+class LineFactory(Factory):
+    """Makes a LineProtocol for each connection to one chat."""
+
+    noisy = False
+
+    def __init__(self, chat: Chat, max_line: int) -> None:
+        self.chat = chat
+        self.max_line = max_line
+
+    def buildProtocol(self, addr: IAddress | None) -> LineProtocol:
+        return LineProtocol(self)
