@@ -1,0 +1,167 @@
+"""What can be chosen on the command line: each option's name, default, help and the values it takes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+from twisted.python import usage
+
+from . import __version__
+from .chat import Settings
+from .names import LONGEST
+from .protocols.telnet import MAX_LINE
+
+DEFAULT_LINE = "tcp:6000:interface=127.0.0.1"
+
+UNLIMITED = sys.maxsize
+
+ROOM_LONGEST = 50
+"""Characters of a room's name."""
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """Reads a whole number of at least `least`."""
+
+    def read(value: str) -> int:
+        if not value.isdecimal() or int(value) < least:
+            raise ValueError(f"{value!r} is not a whole number of at least {least}")
+        return int(value)
+
+    return read
+
+
+def seconds(value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1
+    if not 0 < number < float("inf"):
+        raise ValueError(f"{value!r} is not a number of seconds above 0")
+    return number
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in words:
+            raise ValueError(f"{value!r} is none of {', '.join(words)}")
+        return value
+
+    return read
+
+
+def rate(value: str) -> tuple[float, int]:
+    """LINES_PER_SECOND[:BURST]: seconds for each line, and lines at once."""
+    lines, _, burst = value.partition(":")
+    try:
+        a_second = float(lines)
+    except ValueError:
+        a_second = -1
+    if not 0 <= a_second < float("inf"):
+        raise ValueError(f"{value!r} is not LINES_PER_SECOND[:BURST]")
+    return (1 / a_second if a_second else 0.0), whole(1)(burst or str(DEFAULTS.line_burst))
+
+
+def room(value: str) -> str:
+    name = value.removeprefix("#")
+    if not 0 < len(name) <= ROOM_LONGEST or not name.isprintable() or " " in name or "#" in name:
+        raise ValueError(f"{value!r} cannot be a room's name: 1 to {ROOM_LONGEST} characters without spaces and #")
+    return name
+
+
+def line(value: str) -> str:
+    if not value.strip() or not value.isprintable():
+        raise ValueError(f"{value!r} is not one line of text")
+    return value
+
+
+def lines_of(path: str) -> tuple[str, ...]:
+    """The lines of a text file; none without one."""
+    if not path:
+        return ()
+    try:
+        return tuple(Path(path).read_text(encoding="utf-8").rstrip().splitlines())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
+
+
+DEFAULTS = Settings()
+DEFAULT_RATE = f"{1 / DEFAULTS.line_interval:g}:{DEFAULTS.line_burst}"
+
+
+OPTIONS: list[tuple[str, str | None, str, str, Callable[[str], object]]] = [
+    ("storage", "s", "sqlite:chatroom.db", "Where the log is kept: sqlite:PATH, or memory: which forgets", str),
+    (
+        "durability",
+        None,
+        "power",
+        "What survives: power, or process for what a kill -9 leaves",
+        one_of("power", "process"),
+    ),
+    ("room", "r", DEFAULTS.room, "The room's name", room),
+    ("server-name", None, DEFAULTS.server_name, "The server's name, in the greeting", line),
+    ("motd", None, "", "A file whose lines are shown to who enters", lines_of),
+    ("history", None, str(DEFAULTS.history), "Lines of what was said that are shown to who enters", whole(0)),
+    ("nicknames", None, "unicode", "What nicknames may hold: unicode, or ascii", one_of("unicode", "ascii")),
+    ("rate", None, DEFAULT_RATE, "LINES_PER_SECOND[:BURST] taken of one connection; 0 for any", rate),
+    ("max-line", None, str(MAX_LINE), "Bytes in one line", whole(LONGEST)),
+    ("greeting-timeout", None, f"{DEFAULTS.greeting_timeout:g}", "Seconds to say a nickname", seconds),
+    (
+        "stalled",
+        None,
+        f"{DEFAULTS.stalled_timeout:g}",
+        "Seconds without taking a byte until a reader is let go",
+        seconds,
+    ),
+    ("connections", None, str(DEFAULTS.connections), "Connections in all", whole(1)),
+    (
+        "connections-per-address",
+        None,
+        str(DEFAULTS.connections_per_address),
+        "Connections from one IPv4 address or IPv6 /64",
+        whole(1),
+    ),
+]
+"""One row for each option: name, letter, default, help, and what reads its value; it raises ValueError in words."""
+
+
+class Options(usage.Options):
+    """Options of `twistd chatroom`. What is wrong is told in one line that names the option."""
+
+    synopsis = "[options]"
+    longdesc = "One chat for telnet, nc and scripts. Without options: telnet localhost 6000."
+    optFlags: ClassVar = [
+        ["no-limits", None, "Lift rate, connections per address and login delays together, for tests and benchmarks."],
+    ]
+    optParameters: ClassVar = [[name, letter, default, words, None] for name, letter, default, words, _ in OPTIONS]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def opt_line(self, endpoint: str) -> None:
+        self.lines.append(endpoint)
+
+    opt_line.__doc__ = f"""Where telnet, nc and programs come in: an endpoint string (tcp:, ssl:, tls:, unix:, systemd:,
+        haproxy:). May be given several times; off for nowhere. [default: {DEFAULT_LINE}]"""
+    opt_l = opt_line
+
+    def opt_version(self) -> None:
+        """Tell the version and exit."""
+        sys.stdout.write(f"chatroom {__version__}\n")
+        raise SystemExit(0)
+
+    def postOptions(self) -> None:
+        for name, _, _, _, read in OPTIONS:
+            try:
+                self[name] = read(self[name])
+            except ValueError as error:
+                raise usage.UsageError(f"--{name}: {error}") from None
+
+    def parseOptions(self, options: object = None) -> None:
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            raise SystemExit(f"chatroom: {error} (twistd chatroom --help tells the options)") from None

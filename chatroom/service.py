@@ -1,0 +1,116 @@
+"""The running server: binds its listeners, opens the storage and the chat, then lets people in; ends in the other order."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, ensureDeferred, gatherResults, maybeDeferred
+from twisted.internet.defer import TimeoutError as Late
+from twisted.internet.interfaces import IAddress, IProtocolFactory, IStreamServerEndpoint
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .chat import Chat
+from .log import Storage
+from .storage.refused import StorageRefused
+
+BACKLOG = 1024
+"""Connections that may wait to be accepted: Twisted's 50 is less than what comes back at once after a restart."""
+
+FAREWELL_TIMEOUT = 3.0
+"""Seconds at the end for all that was accepted to be saved and shown, and for everyone to be told: with the flush, below 5."""
+
+FLUSH_TIMEOUT = 1.0
+"""Seconds at the end for what is pending to reach the sockets of those who read."""
+
+FAREWELL = "the server is stopping; come back soon"
+
+
+@dataclass(frozen=True)
+class Listener:
+    """One way in: the option and endpoint that opened it, and what speaks there."""
+
+    option: str
+    description: str
+    endpoint: IStreamServerEndpoint
+    factory: IProtocolFactory
+    invitation: Callable[[IAddress], str]
+    """How a person gets in there."""
+
+
+class ChatService(Service):
+    """One node of a chat."""
+
+    _log = Logger()
+
+    def __init__(
+        self, reactor: Any, chat: Chat, open_storage: Callable[[], Storage], listeners: Sequence[Listener]
+    ) -> None:
+        self._reactor = reactor
+        self._chat = chat
+        self._open_storage = open_storage
+        self._listeners = listeners
+        self._ports: list[Any] = []
+        self._storage: Storage | None = None
+
+    def privilegedStartService(self) -> None:
+        """Bind, while we may bind any port; who connects waits until the chat is open."""
+        for listener in self._listeners:
+            failures: list[Failure] = []
+            listener.endpoint.listen(listener.factory).addCallbacks(self._ports.append, failures.append)
+            if failures:
+                why = getattr(failures[0].value, "socketError", failures[0].value)
+                raise SystemExit(f"chatroom: {listener.option} {listener.description}: {why}")
+            self._ports[-1].stopReading()
+
+    def startService(self) -> None:
+        super().startService()
+        if not self._ports and self._listeners:
+            self.privilegedStartService()
+        try:
+            self._storage = self._open_storage()
+        except StorageRefused as refused:
+            raise SystemExit(f"chatroom: --storage: {refused}") from None
+        ensureDeferred(self._open()).addErrback(self._cannot_open)
+
+    async def _open(self) -> None:
+        assert self._storage is not None
+        await self._chat.open(self._storage)
+        for listener, port in zip(self._listeners, self._ports, strict=True):
+            _lengthen_backlog(port)
+            port.startReading()
+            self._log.info(
+                "listening on {description}: {invitation}",
+                description=listener.description,
+                invitation=listener.invitation(port.getHost()),
+            )
+
+    def _cannot_open(self, failure: Failure) -> None:
+        self._log.failure("the chat cannot be opened", failure)
+        self._reactor.stop()
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        return ensureDeferred(self._stop())
+
+    async def _stop(self) -> None:
+        await gatherResults([maybeDeferred(port.stopListening) for port in self._ports])
+        try:
+            await ensureDeferred(self._chat.stop(FAREWELL)).addTimeout(FAREWELL_TIMEOUT, self._reactor)
+        except Late:
+            self._log.warn("not everyone took what was said to the end")
+        try:
+            await self._chat.connections.gone().addTimeout(FLUSH_TIMEOUT, self._reactor)
+        except Late:
+            self._log.warn("some connections did not take what was pending")
+        if self._storage is not None:
+            await self._storage.close()
+
+
+def _lengthen_backlog(port: Any) -> None:
+    with socket.socket(fileno=socket.dup(port.fileno())) as listening:
+        listening.listen(BACKLOG)
