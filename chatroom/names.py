@@ -1,0 +1,161 @@
+"""Facts: what a nickname may be, and the two forms by which nicknames are compared. Knows no other nickname.
+
+A nickname is taken when either form of it is: the folded one tells that two are the same but for case, the skeleton
+that two look alike as they are shown. Neither implies the other: Greek νν is ΝΝ, yet looks like vv, and ΝΝ like NN.
+"""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+import unicodedata
+from string import ascii_letters, ascii_lowercase, digits
+from typing import Any, NamedTuple, NoReturn
+from unicodedata import normalize
+
+import confusable_homoglyphs
+import regex
+from precis_i18n import get_profile
+
+from .request import Refused
+
+LONGEST = 32
+"""Characters, counted after normalising: fits beside what is said on a line of 80 columns."""
+
+FORBIDDEN = frozenset("!@#$&*+,/:;<>=?'\"%~{}")
+"""Have a meaning in commands, IRC's prefixes and room names, or URLs."""
+
+ASCII = frozenset(ascii_letters + digits + "_-[]\\^|`")
+"""All that a nickname has where only ASCII is allowed: what IRC (RFC 2812, section 2.3.1) allows without { and }."""
+
+RESERVED = ("server", "system", "all", "here", "everyone")
+"""Would be read as the server's own words, or as a call to all."""
+
+UNICODE = f"Unicode {unicodedata.unidata_version}, confusables {confusable_homoglyphs.__version__}"
+"""The tables that make folded forms and skeletons: those made by others may not be compared with ours."""
+
+
+class Name(NamedTuple):
+    """A nickname that may be, and the forms by which it is compared with others."""
+
+    shown: str
+    """As its owner writes it: PRECIS UsernameCasePreserved (RFC 8265, section 3.4)."""
+    folded: str
+    """Equal for names that differ by case: PRECIS UsernameCaseMapped with full case folding."""
+    skeleton: str
+    """Equal for names that look alike as they are shown: see `_skeleton`. For comparing only, never for showing."""
+
+
+def nickname(text: str, *, ascii_only: bool = False) -> Name:
+    """The nickname that this text asks for. Raises Refused: `nick_invalid` with the rule broken, or `nick_reserved`."""
+    # No character is composed of more than four, so a longer text stays too long, and the work is bounded.
+    if len(text) > 4 * LONGEST:
+        _refuse(f"has at most {LONGEST} characters")
+    try:
+        shown = _PRESERVED.enforce(text)
+        if len(shown) > LONGEST:
+            _refuse(f"has at most {LONGEST} characters, and this one has {len(shown)}")
+        folded = _FOLDED.enforce(shown)
+    except UnicodeEncodeError as error:
+        _refuse(_words(error))
+    for char in shown:
+        if char in FORBIDDEN:
+            _refuse(f"cannot hold {_visible(char)}")
+        if ascii_only and char not in ASCII:
+            _refuse(f"has only ASCII letters, digits and _-[]\\^|` here, not {_visible(char)}")
+    if shown[0].isdigit() or shown[0] in "-.":
+        _refuse(f"cannot begin with {_visible(shown[0])}")
+    if unicodedata.category(shown[0]).startswith("M"):  # `<` and U+0338 would become one character, ≮
+        _refuse(f"cannot begin with {_visible(shown[0])}, which changes the character before it")
+    if not _ONE_SCRIPT.fullmatch(shown):
+        _refuse("cannot mix scripts, such as Latin and Cyrillic: letters of one can pass for those of another")
+    skeleton = _skeleton(shown)
+    if word := _RESERVED_SKELETONS.get(skeleton):
+        like = "" if folded == word else f"is too like {word}, which "
+        raise Refused("nick_reserved", f"{shown} {like}is reserved")
+    return Name(shown, folded, skeleton)
+
+
+def _refuse(rule: str) -> NoReturn:
+    raise Refused("nick_invalid", f"a nickname {rule}") from None
+
+
+def _words(error: UnicodeEncodeError) -> str:
+    """Why PRECIS refuses. Its reason is one for the whole text, or concerns the character at `start`."""
+    match error.reason.removeprefix("DISALLOWED/"):
+        case "empty":
+            return "has at least one character"
+        case "bidi_rule":
+            return "cannot mix directions: what is written from right to left has only such letters, and ends in one"
+    return f"cannot hold {_visible(error.object[error.start])}"
+
+
+def _visible(char: str) -> str:
+    """A character such that a person can tell which, and no terminal obeys it: `! (U+0021, exclamation mark)`."""
+    stands_alone = char.isprintable() and char != " " and not unicodedata.category(char).startswith("M")
+    name = unicodedata.name(char, "").lower()
+    code = f"U+{ord(char):04X}, {name}" if name else f"U+{ord(char):04X}"
+    return f"{char} ({code})" if stands_alone else code
+
+
+_PRESERVED = get_profile("UsernameCasePreserved")
+_FOLDED = get_profile("UsernameCaseMapped:CaseFold")
+# RFC 8265 maps to lower case, which suits what is shown. For comparing, folding is stricter: ΟΔΟΣ and οδοσ are one.
+
+
+def _table(name: str) -> Any:
+    # Not through the package's modules: they read it in the locale's encoding, and would keep 9 MB for ever.
+    return json.loads(pkgutil.get_data("confusable_homoglyphs", name) or b"")
+
+
+def _one_script() -> regex.Pattern[str]:
+    """Matches text whose augmented script sets have one in common (UTS 39, section 5.1): Han counts as part of
+    Japanese, of Chinese with Bopomofo and of Korean; what is common to all scripts counts as part of each."""
+    common = ("COMMON", "INHERITED")
+    # Which scripts there are is asked of the older table, which has none that the confusables do not know yet.
+    scripts = [(script,) for script in _table("categories.json")["iso_15924_aliases"] if script not in common]
+    systems = [*scripts, ("HAN", "HIRAGANA", "KATAKANA"), ("HAN", "BOPOMOFO"), ("HAN", "HANGUL")]
+    classes = ("".join(rf"\p{{scx={script}}}" for script in (*system, *common)) for system in systems)
+    return regex.compile("|".join(f"[{each}]+" for each in classes))
+
+
+def _prototypes() -> dict[int, str | None]:
+    """What each character looks like: UTS 39's confusables, and what they leave to the font."""
+    alike: dict[str, list[dict[str, str]]] = {
+        char.replace("\u200e", ""): others for char, others in _table("confusables.json").items()
+    }  # U+200E only holds the table's right-to-left characters in place
+    table: dict[str, str] = {}
+    for char, others in alike.items():
+        # The table holds each pair both ways round. A character has one prototype, a prototype often many characters;
+        # where it is a pair of two that are alike, either will do.
+        other = others[0]["c"].replace("\u200e", "")
+        if len(char) == len(others) == 1 and (len(other) > 1 or len(alike[other]) > 1 or char > other):
+            table[char] = other
+    ours: dict[int, str | None] = {
+        0x200C: None,  # ZWNJ and ZWJ: the only ignorable characters that PRECIS allows
+        0x200D: None,
+        0x0654: "\u0674",  # hamza: the table has it by either, as ئ is composed or not
+    }
+    for letter in ascii_lowercase.replace("x", ""):  # which has no small capital
+        # UTS 39 has small capitals for some letters only: ᴀʟɪᴄᴇ. Through them в and В, н and Н meet as well.
+        small = unicodedata.lookup(f"LATIN LETTER SMALL CAPITAL {letter}")
+        ours[ord(table.get(small, small))] = table.get(letter, letter)
+    ours[ord("i")] = "l"  # I looks like l, and is i
+    return {ord(char): prototype.translate(ours) for char, prototype in table.items()} | ours
+
+
+def _skeleton(shown: str) -> str:
+    """UTS 39's skeleton (section 4) of the name as it is shown, folded, and of that again. Of the folded form alone
+    it would miss what looks alike in capitals only: Cyrillic ВОВ and BOB."""
+    return _look(_look(shown).casefold())
+
+
+def _look(text: str) -> str:
+    # The standard starts at NFD, and so never finds the composed characters that its own table has (Й like Ѝ).
+    composed = normalize("NFC", text).translate(_PROTOTYPES)
+    return normalize("NFD", normalize("NFD", composed).translate(_PROTOTYPES))
+
+
+_ONE_SCRIPT = _one_script()
+_PROTOTYPES = _prototypes()
+_RESERVED_SKELETONS = {_skeleton(word): word for word in RESERVED}
