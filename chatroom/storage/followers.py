@@ -1,0 +1,45 @@
+"""Who is told what was committed to which log; every storage has one of these.
+
+Knows neither where entries live nor how they got there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from twisted.logger import Logger
+
+from ..event import Entry, Position
+
+Committed = Callable[[Sequence[Entry]], None]
+
+
+class Followers:
+    """Tells each follower of a log of its new entries, and remembers how far they have been told."""
+
+    _log = Logger()
+
+    def __init__(self) -> None:
+        self._of: dict[str, list[Committed]] = {}
+        self._told: dict[str, Position] = {}
+
+    def add(self, log: str, committed: Committed, start: Position) -> None:
+        self._of.setdefault(log, []).append(committed)
+        self._told[log] = start
+
+    def told(self, log: str) -> Position | None:
+        """The newest position that was told; None for a log that nobody follows. A read that went beyond it would show
+        its reader what the followers are still to be told, so that it comes twice or is skipped."""
+        return self._told.get(log)
+
+    def tell(self, news: Mapping[str, Sequence[Entry]]) -> None:
+        for log, entries in news.items():
+            if log not in self._of:
+                continue
+            self._told[log] = entries[-1].position
+            for committed in tuple(self._of[log]):
+                # The entries are committed: one follower's bug must not hide them from the others.
+                try:
+                    committed(entries)
+                except Exception:
+                    self._log.failure("A follower of {name!r} failed", name=log)

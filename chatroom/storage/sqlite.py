@@ -1,0 +1,107 @@
+"""Entries kept in an SQLite file: one thread commits, another reads, and the reactor's waits for neither.
+
+This is the reactor's side: gives work to the threads, and tells the followers what came back.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Generator, Mapping
+from functools import partial
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred, fail, inlineCallbacks, succeed
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.logger import Logger
+
+from ..event import Entry, Kind, Position
+from ..log import Batch, NotSaved
+from .followers import Committed, Followers
+from .sqlite_file import DatabaseFile, Durability
+from .sqlite_schema import HIGHEST, entries, select
+from .sqlite_writer import Writer
+from .thread import OneThread
+
+
+class SqliteStorage:
+    """One file, ours from construction to `close`. Threads and connections come with the first call: a daemon may fork
+    before it, and not after."""
+
+    _log = Logger()
+
+    def __init__(self, path: str, *, reactor: IReactorFromThreads, durability: Durability = "power") -> None:
+        """Raises StorageRefused when the file cannot be used, or had better not be."""
+        self._file = DatabaseFile(path, durability)
+        self._followers = Followers()
+        self._writer = Writer(self._file)
+        self._reader: sqlite3.Connection | None = None
+        self._writing = OneThread("writer", reactor)
+        self._reading = OneThread("reader", reactor)
+        self._closed = False
+
+    def append(self, batch: Batch) -> Deferred[None]:
+        if self._closed:
+            return fail(NotSaved("the storage is closed"))
+        return self._writing.do(partial(self._writer.commit, tuple(batch))).addCallback(self._followers.tell)
+
+    def read(
+        self,
+        log: str,
+        *,
+        after: Position | None = None,
+        before: Position | None = None,
+        limit: int,
+        kinds: Collection[Kind] | None = None,
+    ) -> Deferred[list[Entry]]:
+        if self._closed:
+            return fail(RuntimeError("the storage is closed"))
+        if limit <= 0 or (kinds is not None and not kinds):
+            return succeed([])
+        told = cast("int | None", self._followers.told(log))
+        values = {
+            "log": log,
+            "after": 0 if after is None else after,
+            "before": HIGHEST if before is None else before,
+            "told": HIGHEST if told is None else told,
+            "limit": limit,
+        }
+        newest = after is None
+        return self._reading.do(partial(self._read, select(kinds, newest), values, newest))
+
+    def follow(self, log: str, committed: Committed) -> Deferred[Position]:
+        if self._closed:
+            return fail(RuntimeError("the storage is closed"))
+
+        def follow(last: int) -> Position:
+            self._followers.add(log, committed, last)
+            return last
+
+        # Asked of the writer's thread, whose results come back in order: no commit slips in between.
+        return self._writing.do(partial(self._writer.last, log)).addCallback(follow)
+
+    @inlineCallbacks
+    def close(self) -> Generator[Deferred[Any], None, None]:
+        if self._closed:
+            return
+        self._closed = True
+        # The writer last: the last connection to go takes the WAL with it.
+        for thread, close in ((self._reading, self._close_reader), (self._writing, self._writer.close)):
+            try:
+                yield thread.do(close)
+            except sqlite3.Error:
+                self._log.failure("{path} could not be closed properly; nothing is lost", path=self._file.path)
+            thread.stop()
+        self._file.release()
+
+    # In the reader's thread
+
+    def _read(self, statement: str, values: Mapping[str, object], newest: bool) -> list[Entry]:
+        if self._reader is None:
+            self._reader = self._file.reader()
+        (rows,) = self._reader.execute(statement, values).fetchone()
+        found = entries(rows)
+        return found[::-1] if newest else found
+
+    def _close_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()

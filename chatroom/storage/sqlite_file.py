@@ -1,0 +1,134 @@
+"""The SQLite file as a file: whose it is, whether it is ours, and connections to it.
+
+Refuses at opening what would fail or do damage later. Keeps no connection, only the lock: a daemon forks after opening,
+and a connection must not be carried over a fork.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import stat
+from contextlib import closing
+from typing import Literal
+from urllib.parse import quote
+
+from .refused import StorageRefused
+from .sqlite_schema import APPLICATION, SCHEMA, VERSION
+
+Durability = Literal["power", "process"]
+"""What a committed entry survives: loss of power (a sync of the disk for each commit), or only the process's end."""
+
+_SYNCHRONOUS = {"power": "FULL", "process": "NORMAL"}
+
+_MODE = 0o600
+"""What people wrote to each other is nobody else's to read."""
+
+_MAGIC = b"SQLite format 3\0"
+
+_BUSY_SECONDS = 5.0
+"""How long to wait while another program, say an operator's sqlite3 shell, holds the file's write lock."""
+
+_CHECKPOINT_PAGES = 1000
+"""4 MiB. The commit that crosses it copies the WAL into the database; the slowest of thousands took 32 ms, no more than
+without checkpoints. One in a thread of its own never catches up under load: at 64 MiB of WAL a commit took 700 ms."""
+
+_WAL_BYTES = 16 << 20
+"""To this the WAL file is cut back after an exceptional batch or a long read made it grow."""
+
+
+class DatabaseFile:
+    """The file, ours alone from its opening until `release`."""
+
+    def __init__(self, path: str, durability: Durability) -> None:
+        if not path:
+            raise StorageRefused("no file is named: write sqlite:PATH")
+        self.path = os.path.realpath(path)
+        self._durability = durability
+        self._lock = _lock(self.path)
+        try:
+            _private(self.path)
+            self._check()
+        except sqlite3.Error as error:
+            self.release()
+            raise StorageRefused(f"{self.path} cannot be used as a database: {error}") from error
+        except OSError as error:
+            self.release()
+            raise StorageRefused(f"{self.path} cannot be opened: {error.strerror}") from error
+        except BaseException:
+            self.release()
+            raise
+
+    def writer(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None)
+        connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[self._durability]}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
+        return connection
+
+    def reader(self) -> sqlite3.Connection:
+        url = f"file:{quote(self.path)}?mode=ro"
+        return sqlite3.connect(url, timeout=_BUSY_SECONDS, isolation_level=None, uri=True)
+
+    def release(self) -> None:
+        os.close(self._lock)
+
+    def _check(self) -> None:
+        with closing(self.writer()) as connection:
+            # The first to be read: fails for a damaged header and for a file that is shorter than it should be.
+            (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            (application,) = connection.execute("PRAGMA application_id").fetchone()
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            new = tables == application == version == 0
+            if not new and application != APPLICATION:
+                raise StorageRefused(f"{self.path} is the database of another program")
+            if version > VERSION:
+                raise StorageRefused(
+                    f"{self.path} was written by a newer server: it has schema {version}, and this one knows {VERSION}"
+                )
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            if mode != "wal":
+                raise StorageRefused(f"{self.path} is where SQLite cannot keep a write-ahead log")
+            if new:
+                connection.executescript(SCHEMA)
+            (verdict,) = connection.execute("PRAGMA quick_check(logs)").fetchone()
+            if verdict != "ok":
+                raise StorageRefused(f"{self.path} is damaged: {verdict}")
+
+
+def _lock(path: str) -> int:
+    """Held for life; the kernel lets go of it however that ends. The lock file stays: removing it would be a race."""
+    try:
+        lock = os.open(f"{path}-lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, _MODE)
+    except OSError as error:
+        raise StorageRefused(f"{path}-lock cannot be opened: {error.strerror}") from error
+    try:
+        os.fchmod(lock, _MODE)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        if isinstance(error, BlockingIOError):
+            raise StorageRefused(f"{path} is in use by another server") from error
+        raise StorageRefused(f"{path} cannot be locked: {error.strerror}") from error
+    return lock
+
+
+def _private(path: str) -> None:
+    """Create the file or look at it, and make it readable by us only; SQLite gives its WAL and index the same mode."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT, _MODE)
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise StorageRefused(f"{path} is not a file")
+        start = os.read(file, len(_MAGIC))
+        if start and start != _MAGIC:
+            raise StorageRefused(f"{path} is not an SQLite database")
+        if not start and os.path.exists(f"{path}-wal") and os.path.getsize(f"{path}-wal"):
+            # SQLite would take the database for a new one, and throw the WAL away.
+            raise StorageRefused(f"{path} is empty, but {path}-wal is not: is the database somewhere else?")
+        os.fchmod(file, _MODE)
+        for companion in (f"{path}-wal", f"{path}-shm"):
+            if os.path.exists(companion):
+                os.chmod(companion, _MODE)
+    finally:
+        os.close(file)

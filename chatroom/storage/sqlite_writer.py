@@ -1,0 +1,107 @@
+"""The one who writes to the SQLite file: numbers a batch and commits it. Lives in the writer's thread.
+
+Knows nothing of followers or Deferreds.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+from ..event import Entry, Event
+from ..log import Batch, NotSaved
+from .sqlite_file import DatabaseFile
+from .sqlite_schema import COLUMNS, LAST, NEW_LOG, insert, values
+
+_ROWS = 1024
+"""In one statement: 10 variables each, and SQLite allows 32,766."""
+
+_LOGS = 10_000
+"""Whose last positions are remembered, some 2 MiB; then the memory starts afresh."""
+
+_WORDS = {
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_IOERR: "the disk failed",
+    sqlite3.SQLITE_READONLY: "the database may not be written to",
+    sqlite3.SQLITE_CANTOPEN: "the database cannot be opened",
+    sqlite3.SQLITE_BUSY: "another program has locked the database",
+    sqlite3.SQLITE_CORRUPT: "the database is damaged",
+    sqlite3.SQLITE_NOTADB: "the database is damaged",
+}
+
+_EVENTS_FAULT = (sqlite3.InterfaceError, sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.IntegrityError)
+"""What sqlite3 raises for values that it cannot take; all else is the disk's or the database's trouble."""
+
+
+class Writer:
+    """Numbers entries and commits them, a batch at a time."""
+
+    def __init__(self, file: DatabaseFile) -> None:
+        self._file = file
+        self._connection: sqlite3.Connection | None = None
+        self._lasts: dict[str, tuple[int, int]] = {}
+
+    def commit(self, batch: Batch) -> dict[str, list[Entry]]:
+        """Durable when it returns: the new entries of each log, in order."""
+        try:
+            return self._commit(batch)
+        except BaseException as error:
+            self._lasts.clear()
+            if self._connection is not None and self._connection.in_transaction:
+                self._connection.rollback()
+            if not isinstance(error, sqlite3.Error) or isinstance(error, _EVENTS_FAULT):
+                raise
+            code = error.sqlite_errorcode & 0xFF
+            # Rolled back; but when a sync failed, the commit may be on the disk all the same, and count after a crash.
+            raise NotSaved(_WORDS.get(code, str(error)), certain=code != sqlite3.SQLITE_IOERR) from error
+
+    def last(self, log: str) -> int:
+        """The position of the newest entry; 0 when there was none."""
+        known = self._lasts.get(log) or self._opened().execute(LAST, (log,)).fetchone()
+        return 0 if known is None else int(known[1])
+
+    def close(self) -> None:
+        if self._connection is not None:
+            with closing(self._connection):
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = self._file.writer()
+        return self._connection
+
+    def _commit(self, batch: Batch) -> dict[str, list[Entry]]:
+        connection = self._opened()
+        events: dict[str, list[Event]] = {}
+        for log, event in batch:
+            events.setdefault(log, []).append(event)
+        lasts = {log: self._lasts.get(log) or connection.execute(LAST, (log,)).fetchone() for log in events}
+        # One statement is a transaction by itself, and sqlite3 gives up the interpreter's lock once for it; executemany
+        # does so for each row. 1,000 rows take 2.7 ms against 3.4, and at worst, beside a reactor that computes without
+        # a pause, 20 ms against 1.2 s.
+        whole = len(batch) <= _ROWS and None not in lasts.values()
+        if not whole:
+            connection.execute("BEGIN IMMEDIATE")
+        row: list[object] = []
+        news: dict[str, list[Entry]] = {}
+        for log, some in events.items():
+            number, last = lasts[log] or (connection.execute(NEW_LOG, (log,)).fetchone()[0], 0)
+            news[log] = [Entry(position, event) for position, event in enumerate(some, last + 1)]
+            for position, event in enumerate(some, last + 1):
+                row += values(number, position, event)
+            lasts[log] = number, last + len(some)
+        _insert(connection, row, len(batch))
+        if not whole:
+            connection.execute("COMMIT")
+        if len(self._lasts) > _LOGS:
+            self._lasts.clear()
+        self._lasts.update(lasts)
+        return news
+
+
+def _insert(connection: sqlite3.Connection, row: list[object], count: int) -> None:
+    for start in range(0, count, _ROWS):
+        some = row[start * COLUMNS : (start + _ROWS) * COLUMNS]
+        rows = len(some) // COLUMNS
+        size = 1 << (rows - 1).bit_length()
+        connection.execute(insert(size), [*some, *[None] * ((size - rows) * COLUMNS), rows])

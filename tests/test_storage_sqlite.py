@@ -1,0 +1,466 @@
+"""What only the SQLite storage promises: about its file, the disk, and who waits for whom."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_twisted
+
+from chatroom.event import STATE, TALK, Event, Kind
+from chatroom.log import NotSaved
+from chatroom.storage.memory import MemoryStorage
+from chatroom.storage.opening import open_storage
+from chatroom.storage.refused import StorageRefused
+from chatroom.storage.sqlite import SqliteStorage
+from chatroom.storage.sqlite_file import DatabaseFile
+from chatroom.storage.sqlite_schema import HIGHEST, select
+
+from .support import LoggedErrors, bounded
+
+Open = Callable[..., SqliteStorage]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "chat.db"
+
+
+@pytest.fixture
+def opened(path: Path) -> Iterator[Open]:
+    """Opens the storage at `path`, or another; they are closed after the test."""
+    from twisted.internet import reactor
+
+    storages: list[SqliteStorage] = []
+
+    def opened(at: Path = path) -> SqliteStorage:
+        storages.append(SqliteStorage(str(at), reactor=reactor))
+        return storages[-1]
+
+    yield opened
+    for storage in storages:
+        pytest_twisted.blockon(storage.close())
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"needs to mount a small disk: {mounted.stderr.decode().strip()}")
+    yield disk
+    subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+@contextmanager
+def failing_beyond(size: int) -> Iterator[None]:
+    """Writing to a file beyond this size is an error meanwhile."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def said(*texts: str, **fields: Any) -> list[tuple[str, Event]]:
+    return [("#tea", Event(Kind.SAID, 1, f"e-{text!r}", "n1-7", "ann", text)._replace(**fields)) for text in texts]
+
+
+async def read(storage: SqliteStorage, log: str = "#tea", **bounds: Any) -> list[str]:
+    return [entry.event.text for entry in await storage.read(log, limit=100_000, **bounds)]
+
+
+async def positions(storage: SqliteStorage) -> list[Any]:
+    return [entry.position for entry in await storage.read("#tea", limit=100)]
+
+
+# From one run to the next
+
+
+@bounded()
+async def test_what_was_appended_is_there_after_closing_and_opening(opened: Open) -> None:
+    storage = opened()
+    await storage.append([*said("a", "b", details={"new": "ü", "expiry": 7}), ("#milk", said("m")[0][1])])
+    before = await storage.read("#tea", limit=10)
+    await storage.close()
+
+    storage = opened()
+    assert await storage.read("#tea", limit=10) == before
+    start = await storage.follow("#tea", before.extend)
+    assert start == before[-1].position
+    await storage.append(said("c"))
+    assert await storage.read("#tea", limit=10) == before
+    assert await read(storage) == ["a", "b", "c"]
+
+
+@bounded()
+async def test_positions_of_deleted_entries_are_not_given_again(opened: Open, path: Path) -> None:
+    storage = opened()
+    await storage.append(said("a", "b", "c"))
+    first, _, last = await positions(storage)
+    await storage.close()
+    with closing(sqlite3.connect(path)) as outsider, outsider:
+        outsider.execute("DELETE FROM entries WHERE position > ?", (first,))
+
+    storage = opened()
+    assert await storage.follow("#tea", print) == last
+    await storage.append(said("d"))
+    new_first, new_last = await positions(storage)
+    assert new_first == first
+    assert new_last > last
+
+
+@bounded()
+async def test_closing_finishes_what_is_under_way_and_leaves_one_file(opened: Open, path: Path) -> None:
+    storage = opened()
+    appended, asked = storage.append(said("a")), storage.read("#tea", limit=1)
+    await storage.close()
+    await appended
+    await asked
+    assert {file.name for file in path.parent.iterdir()} == {"chat.db", "chat.db-lock"}
+    assert await read(opened()) == ["a"]
+
+
+@bounded()
+async def test_a_closed_storage_does_nothing_more(opened: Open) -> None:
+    storage = opened()
+    await storage.close()
+    await storage.close()
+    with pytest.raises(NotSaved, match="closed"):
+        await storage.append(said("a"))
+    with pytest.raises(RuntimeError, match="closed"):
+        await storage.read("#tea", limit=1)
+    with pytest.raises(RuntimeError, match="closed"):
+        await storage.follow("#tea", print)
+
+
+@pytest.mark.parametrize(("durability", "synchronous"), [("power", 2), ("process", 1)])
+def test_durability_is_how_often_sqlite_syncs(path: Path, durability: Any, synchronous: int) -> None:
+    file = DatabaseFile(str(path), durability)
+    with closing(file.writer()) as writer:
+        assert writer.execute("PRAGMA synchronous").fetchone() == (synchronous,)
+        assert writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    file.release()
+
+
+# The file
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077, 0o777])
+@bounded()
+async def test_its_files_are_for_their_owner_only(opened: Open, path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        storage = opened()
+        await storage.append(said("a"))
+        await read(storage)
+    finally:
+        os.umask(before)
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    assert modes == dict.fromkeys(["chat.db", "chat.db-lock", "chat.db-wal", "chat.db-shm"], 0o600)
+
+
+def test_a_file_that_others_could_read_is_made_private(opened: Open, path: Path) -> None:
+    path.touch()
+    path.chmod(0o644)
+    opened()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_until_its_first_use_it_holds_the_lock_and_no_connection(opened: Open, path: Path) -> None:
+    """A daemon forks after opening: connections and threads must not come before that."""
+    opened()
+    held = [os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    assert [file for file in held if file.startswith(str(path))] == [f"{path}-lock"]
+
+
+@bounded()
+async def test_a_second_server_is_refused_until_the_first_has_closed(opened: Open, path: Path) -> None:
+    storage = opened()
+    link = path.with_name("another name")
+    link.symlink_to(path)
+    for name in (path, link):
+        with pytest.raises(StorageRefused, match=r"chat\.db is in use by another server"):
+            opened(name)
+    await storage.append(said("a"))
+    await storage.close()
+    assert await read(opened()) == ["a"]
+
+
+@pytest.fixture
+def other_server(path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Has appended to the storage at `path`, and keeps it open."""
+    program = f"""if True:
+        from twisted.internet import reactor
+        from chatroom.event import Event, Kind
+        from chatroom.storage.sqlite import SqliteStorage
+        storage = SqliteStorage({str(path)!r}, reactor=reactor)
+        appended = storage.append([("#tea", Event(Kind.SAID, 1, "e", "by", "ann", "a"))])
+        appended.addCallback(lambda _: print("saved", flush=True))
+        reactor.run()"""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"saved\n"
+        yield server
+        server.kill()
+
+
+@bounded(30)
+async def test_a_server_that_was_killed_holds_nothing_up(opened: Open, other_server: subprocess.Popen[bytes]) -> None:
+    with pytest.raises(StorageRefused, match="in use"):
+        opened()
+    other_server.kill()
+    other_server.wait()
+    assert await read(opened()) == ["a"]
+
+
+def damaged(path: Path) -> None:
+    path.write_bytes(b"This is a letter, and no database. " * 1000)
+
+
+def one_byte(path: Path) -> None:
+    path.write_bytes(b"S")
+
+
+def another_programs(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as outsider, outsider:
+        outsider.execute("CREATE TABLE bookmarks (url TEXT)")
+
+
+def newer(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as outsider, outsider:
+        outsider.execute("PRAGMA user_version = 2")
+
+
+def truncated(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def without_its_beginning(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(100)
+        file.write(b"\xa5" * 4000)
+
+
+def with_a_bad_page(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xa5" * 4096)
+
+
+def empty_beside_a_wal(path: Path) -> None:
+    path.write_bytes(b"")
+    path.with_name("chat.db-wal").write_bytes(b"what somebody said")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (damaged, "is not an SQLite database"),
+        (one_byte, "is not an SQLite database"),
+        (another_programs, "is the database of another program"),
+        (newer, "was written by a newer server: it has schema 2, and this one knows 1"),
+        (truncated, "malformed"),
+        (without_its_beginning, "malformed"),
+        (with_a_bad_page, "malformed"),
+        (empty_beside_a_wal, "is empty, but .*-wal is not"),
+    ],
+)
+@bounded()
+async def test_a_file_that_cannot_be_ours_is_refused_and_left_as_it_is(
+    opened: Open, path: Path, spoil: Callable[[Path], None], words: str
+) -> None:
+    if spoil is not another_programs:
+        storage = opened()
+        await storage.append(said(*"abcdefgh", text="x" * 3000))
+        await storage.close()
+    spoil(path)
+    before = {file: file.read_bytes() for file in path.parent.iterdir()}
+    for _ in range(2):  # the first refusal has let go of the lock
+        with pytest.raises(StorageRefused, match=words):
+            opened()
+    assert {file: file.read_bytes() for file in before} == before
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("sqlite:/no/such/place/chat.db", "/no/such/place/chat.db-lock cannot be opened: No such file or directory"),
+        ("sqlite:/dev/null/chat.db", "Not a directory"),
+        ("sqlite:", "no file is named"),
+        ("postgres:chat", "there is no storage 'postgres:chat': write one of memory:, sqlite:"),
+        ("chat.db", "there is no storage 'chat.db'"),
+    ],
+)
+def test_a_storage_that_cannot_be_opened_is_refused_in_words(url: str, words: str) -> None:
+    from twisted.internet import reactor
+
+    with pytest.raises(StorageRefused, match=words) as refused:
+        open_storage(url, reactor=reactor)
+    assert refused.value.words == str(refused.value)
+
+
+def test_a_directory_or_device_is_refused(opened: Open, path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(StorageRefused, match="cannot be opened: Is a directory"):
+        opened()
+    path.rmdir()
+    os.mkfifo(path)
+    with pytest.raises(StorageRefused, match="is not a file"):
+        opened()
+
+
+@bounded()
+async def test_a_url_names_the_storage(path: Path) -> None:
+    from twisted.internet import reactor
+
+    assert isinstance(open_storage("memory:", reactor=reactor), MemoryStorage)
+    storage = open_storage(f"sqlite:{path}", reactor=reactor)
+    assert isinstance(storage, SqliteStorage)
+    await storage.close()
+
+
+# What goes wrong
+
+
+async def fill(storage: SqliteStorage, saved: list[str]) -> None:
+    while True:
+        number = str(len(saved))
+        await storage.append(said(number, "x" * 5000))
+        saved += number, "x" * 5000
+
+
+@bounded(30)
+async def test_a_full_disk_saves_nothing_and_loses_nothing_until_there_is_room(opened: Open, small_disk: Path) -> None:
+    storage = opened(small_disk / "chat.db")
+    saved: list[str] = []
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"." * (400 << 10))
+    with pytest.raises(NotSaved, match="the disk is full") as unsaved:
+        await fill(storage, saved)
+    assert unsaved.value.certain
+    assert saved
+    assert await read(storage) == saved
+    with pytest.raises(NotSaved, match="the disk is full"):
+        await storage.append(said("x" * 50_000))
+
+    ballast.unlink()
+    await storage.append(said("room again"))
+    assert await read(storage) == [*saved, "room again"]
+    await storage.close()
+    assert await read(opened(small_disk / "chat.db")) == [*saved, "room again"]
+
+
+@bounded()
+async def test_after_a_write_that_failed_nothing_is_certain_and_the_next_may_work(opened: Open) -> None:
+    heard: list[Any] = []
+    storage = opened()
+    await storage.append(said("a"))
+    await storage.follow("#tea", heard.append)
+    with failing_beyond(64 << 10), pytest.raises(NotSaved, match="the disk failed") as unsaved:
+        await storage.append(said("x" * 100_000))
+    assert not unsaved.value.certain
+    assert heard == []
+    await storage.append(said("b"))
+    assert await read(storage) == ["a", "b"]
+    assert len(heard) == 1
+
+
+@bounded()
+async def test_a_batch_of_many_statements_fails_as_a_whole(opened: Open) -> None:
+    storage = opened()
+    many = [str(number) for number in range(3000)]
+    with pytest.raises(UnicodeEncodeError):
+        await storage.append([*said(*many), *said("\ud800")])
+    assert await read(storage) == []
+    await storage.append(said(*many))
+    assert await read(storage) == many
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"text": "\ud800"}, {"nick": "\udfff"}, {"time": 2**63}, {"text": None}, {"details": {"new": b""}}, {"eid": []}],
+)
+@bounded()
+async def test_an_event_that_cannot_be_kept_fails_alone(opened: Open, fields: dict[str, Any]) -> None:
+    storage = opened()
+    for log in ("#tea", "#new"):
+        with pytest.raises(Exception) as failed:  # noqa: PT011  # any, so that it is not the disk's trouble
+            await storage.append([(log, said("a")[0][1]), (log, said("b", **fields)[0][1])])
+        assert not isinstance(failed.value, NotSaved)
+        assert await read(storage, log) == []
+        await storage.append([(log, said("c")[0][1])])
+        assert await read(storage, log) == ["c"]
+
+
+@bounded()
+async def test_a_closing_that_fails_is_logged_and_loses_nothing(opened: Open, logged: LoggedErrors) -> None:
+    storage = opened()
+    await storage.append(said("x" * 100_000))
+    with failing_beyond(8 << 10):
+        await storage.close()
+    assert len(logged.flush(sqlite3.Error)) == 1
+    assert await read(opened()) == ["x" * 100_000]
+
+
+@bounded()
+async def test_more_logs_than_it_remembers_are_numbered_rightly(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatroom.storage.sqlite_writer._LOGS", 2)
+    storage = opened()
+    logs = ["#a", "#b", "#c", "#d"]
+    for text in ("1", "2", "3"):
+        for log in logs:
+            await storage.append([(log, said(text)[0][1])])
+    assert [await read(storage, log) for log in logs] == [["1", "2", "3"]] * 4
+
+
+# Who waits for whom
+
+
+@bounded()
+async def test_a_commit_that_takes_long_holds_no_read_up(opened: Open, path: Path) -> None:
+    storage = opened()
+    await storage.append(said("a"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as outsider:
+        outsider.execute("BEGIN IMMEDIATE")
+        appended = storage.append(said("b"))
+        assert await read(storage) == ["a"]
+        assert not appended.called
+        outsider.execute("COMMIT")
+    await appended
+    assert await read(storage) == ["a", "b"]
+
+
+@bounded()
+async def test_a_read_never_runs_ahead_of_the_followers(opened: Open, path: Path) -> None:
+    storage = opened()
+    await storage.append(said("a"))
+    await storage.follow("#tea", print)
+    with closing(sqlite3.connect(path)) as outsider, outsider:  # as the writer's thread may be ahead of the reactor's
+        outsider.execute("INSERT INTO entries SELECT log, sort, 2, kind, time, eid, by, nick, 'b', NULL FROM entries")
+    assert await read(storage) == ["a"]
+    assert await read(storage, kinds=TALK) == ["a"]
+
+
+@pytest.mark.parametrize("kinds", [None, TALK, STATE | {Kind.STARTED}])
+@pytest.mark.parametrize("newest", [True, False])
+def test_a_read_goes_straight_to_its_place(path: Path, kinds: Any, newest: bool) -> None:
+    file = DatabaseFile(str(path), "process")
+    bounds = {"log": "#tea", "after": 0, "before": HIGHEST, "told": HIGHEST, "limit": 10}
+    with closing(file.writer()) as connection:
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {select(kinds, newest)}", bounds)]
+    ours = [step for step in plan if "entries" in step]
+    assert ours
+    assert all("USING PRIMARY KEY (log=? AND sort=? AND position>? AND position<?)" in step for step in ours)
+    file.release()
