@@ -1,0 +1,83 @@
+"""Rules that all tests are held to: no unexpected error is logged, nothing waits without a bound, CI skips nothing."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import os
+from collections.abc import Generator, Iterator
+
+import pytest
+from twisted.logger import globalLogBeginner, globalLogPublisher
+
+from .support import LoggedErrors
+
+IN_CI = os.environ.get("CI") == "true"
+
+
+def pytest_configure() -> None:
+    # Until logging begins Twisted keeps the last 65,536 events, and with them whatever they mention.
+    globalLogBeginner.beginLoggingTo((), discardBuffer=True, redirectStandardIO=False)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function):
+            test = getattr(getattr(item.function, "hypothesis", None), "inner_test", item.function)
+            if inspect.iscoroutinefunction(test) and not hasattr(test, "bound"):
+                raise pytest.UsageError(f"{item.nodeid} waits without a bound: decorate it with @bounded(seconds)")
+
+
+def pytest_collection_finish() -> None:
+    # What was made by importing stays anyway. Without it, to collect after a test takes 1 ms and not 40.
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def logged() -> Iterator[LoggedErrors]:
+    """Fails the test when an error was logged while it ran. `logged.flush(...)` takes away those it expects."""
+    errors = LoggedErrors()
+    globalLogPublisher.addObserver(errors)
+    try:
+        yield errors
+        gc.collect()  # an error that nobody took from its Deferred is logged when the Deferred goes
+    finally:
+        globalLogPublisher.removeObserver(errors)
+    if unexpected := errors.flush():
+        pytest.fail("logged, and not expected: " + "\n\n".join(unexpected), pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    # pytest-twisted wraps the function behind @given and leaves it so: with the next parameter it waits for itself.
+    hypothesis = getattr(pyfuncitem.obj, "hypothesis", None)
+    inner_test = getattr(hypothesis, "inner_test", None)
+    try:
+        return (yield)
+    finally:
+        if hypothesis is not None:
+            hypothesis.inner_test = inner_test
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail"):
+        fail_in_ci(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    if report.skipped:
+        fail_in_ci(report)
+    return report
+
+
+def fail_in_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if IN_CI:
+        reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"CI skips nothing. {reason}"

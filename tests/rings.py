@@ -1,0 +1,79 @@
+"""The rings of modules, from the inside out, and what each may import: read by test_imports.py and `make coverage`."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+FACTS = ("text", "names", "event", "request")
+"""May import one another, and besides the standard library the tables of Unicode."""
+
+HEART = (
+    "log",
+    "recall",
+    "journal",
+    "room",
+    "directory",
+    "connections",
+    "chat",
+    "table",
+    "intake",
+    "session",
+    "commands",
+)
+"""In this order: each may import the facts and those before it."""
+
+EDGES = ("options", "service", "tap", "client")
+"""May import everything; nothing further in imports them."""
+
+OUTERMOST = ("tap", "client")
+"""Nothing at all imports these."""
+
+TABLES = ("precis_i18n", "confusable_homoglyphs", "regex")
+TWISTED_IN_HEART = ("twisted.internet.defer", "twisted.logger", "twisted.python.failure")
+TWISTED = ("twisted", "zope.interface")
+
+OUTSIDE_WORLD = (
+    "asyncio", "multiprocessing", "os", "pathlib", "select", "selectors", "signal", "socket", "sqlite3", "ssl",
+    "subprocess", "tempfile", "threading", "time",
+)  # fmt: skip
+"""Of the standard library, what facts, heart and formats do not touch: clocks, files and threads are given to them."""
+
+HARMLESS = ("time.gmtime", "time.strftime")
+"""Of these, what only computes."""
+
+COVERED = (*FACTS, *HEART, "wire/*")
+"""Held at full branch coverage."""
+
+
+class Ring(NamedTuple):
+    ours: tuple[str, ...]
+    """Modules and packages of chatroom it may import."""
+    others: tuple[str, ...] = ()
+    """What it may import that is neither ours nor of the standard library."""
+    pure: bool = False
+    """Whether the outside world is kept from it."""
+
+
+def ring_of(module: str) -> Ring | None:
+    """The ring of `wire.text`, say (the module's name without the package's); None for a module that stands in none."""
+    package, _, _ = module.partition(".")
+    if module in FACTS:
+        return Ring(FACTS, TABLES, pure=True)
+    if module in HEART:
+        return Ring((*FACTS, *HEART[: HEART.index(module)]), TWISTED_IN_HEART, pure=True)
+    if package in EDGES:
+        return Ring(("",), (*TWISTED, "prompt_toolkit"))
+    match package:
+        case "":  # chatroom/__init__.py: the version
+            return Ring(())
+        case "wire":
+            return Ring((*FACTS, "wire") if module == "wire" else FACTS, pure=True)
+        case "protocols":
+            return Ring((*FACTS, "session", "chat", "table", "wire", "protocols"), TWISTED)
+        case "storage":
+            return Ring((*FACTS, "log", "storage"), TWISTED)
+    return None
+
+
+if __name__ == "__main__":
+    print(",".join(f"chatroom/{name}.py" for name in COVERED))
