@@ -1,0 +1,51 @@
+# Answers whether this checkout works: `make check` asks all that CI asks.
+
+PYTHON := .venv/bin/python
+READY := .venv/ready
+
+.PHONY: venv run test lint format types coverage smoke check wheel clean
+
+venv: $(READY)
+
+$(READY): setup.py
+	python3 -m venv .venv && .venv/bin/pip install -q -e '.[dev]'
+	touch $@
+
+# The next two are the README's commands, word for word.
+
+run:
+	python3 -m venv .venv && .venv/bin/pip install -q -e . && .venv/bin/twistd -n chatroom
+
+test:
+	python3 -m venv .venv && .venv/bin/pip install -q -e '.[dev]' && .venv/bin/python -m pytest
+
+lint: $(READY)
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+
+format: $(READY)
+	$(PYTHON) -m ruff check --fix
+	$(PYTHON) -m ruff format
+
+types: $(READY)
+	$(PYTHON) -m mypy
+
+# The modules of which no branch may go untried are named in tests/rings.py.
+coverage: $(READY)
+	$(PYTHON) -m pytest -q -m 'not process' --cov --cov-report=
+	$(PYTHON) -m coverage report --fail-under=100 --include="$$($(PYTHON) -m tests.rings)"
+
+# Starts a server, says hello, reads it back, stops it.
+smoke: $(READY)
+	.ci/smoke .venv/bin/twistd
+
+check: test lint types coverage smoke
+
+# Of the last commit, from a clone: what lies around here does not get in.
+wheel: $(READY)
+	.venv/bin/pip wheel -q --no-deps --no-build-isolation --wheel-dir dist 'git+file://$(CURDIR)'
+	ls dist
+
+clean:
+	rm -rf .venv build dist *.egg-info .coverage htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
