@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Protocol
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 
@@ -95,7 +95,7 @@ class Chat:
         return f"{self._stamp}{next(self._counter):x}"
 
     def event(
-        self, kind: Kind, by: str = "", nick: str = "", text: str = "", details: Mapping[str, str | int] = NO_DETAILS
+        self, kind: Kind, by: str = "", nick: str = "", text: str = "", details: Mapping[str, Any] = NO_DETAILS
     ) -> Event:
         """Something that happens now. Times of one server never go back, whatever its clock does."""
         time = int(self._now() * 1000)

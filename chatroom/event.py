@@ -47,7 +47,7 @@ TALK = frozenset(kind for kind in Kind if kind.sort is Sort.TALK)
 STATE = frozenset(kind for kind in Kind if kind.sort is Sort.STATE)
 
 
-NO_DETAILS: Mapping[str, str | int] = MappingProxyType({})
+NO_DETAILS: Mapping[str, Any] = MappingProxyType({})
 
 
 class Position(Protocol):
@@ -72,7 +72,7 @@ class Event(NamedTuple):
     """Who: the nickname as it was then; empty for the server's own."""
     text: str = ""
     """What was said or done, or the reason for leaving. May hold line feeds."""
-    details: Mapping[str, str | int] = NO_DETAILS
+    details: Mapping[str, Any] = NO_DETAILS
     """What else belongs to the kind. RENAMED: `new`, the nickname from now on. CLAIMED and RELEASED: `folded` and
     `skeleton`, for comparing nicknames, as the rules and tables of that day made them."""
 

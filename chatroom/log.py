@@ -66,7 +66,7 @@ class Storage(Protocol):
         kinds: Collection[Kind] | None = None,
     ) -> Deferred[list[Entry]]:
         """At most `limit` entries, oldest first, both ends left out: with `after` the oldest of them, else the newest.
-        `kinds`: only entries of these kinds count."""
+        `kinds`: only entries of these kinds count. Of a log that is followed, nothing its followers have not had yet."""
 
     def follow(self, log: str, committed: Callable[[Sequence[Entry]], None]) -> Deferred[Position]:
         """From now on give `committed` what is appended to the log, by us or another node, in order, once.

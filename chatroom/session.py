@@ -359,5 +359,5 @@ def _not_saved(what: str, why: NotSaved) -> Refused:
     return Refused("not_saved", f"{what} {outcome}: {why.words}")
 
 
-def _forms(name: Name) -> dict[str, str | int]:
+def _forms(name: Name) -> dict[str, str]:
     return {"folded": name.folded, "skeleton": name.skeleton}

@@ -15,6 +15,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
 
 from .chat import Chat, Settings
+from .commands import COMMANDS
 from .names import nickname
 from .options import DEFAULT_LINE, UNLIMITED, Options
 from .protocols.line import LineFactory
@@ -52,7 +53,7 @@ def service(options: Options, reactor: Any) -> ChatService:
         stalled_timeout=options["stalled"],
     )
     chat = Chat(reactor, time.time, token_hex(STAMP_BYTES), settings)
-    factory = LineFactory(chat, options["max-line"])
+    factory = LineFactory(chat, COMMANDS, options["max-line"])
     listeners = [
         Listener("--line", line, _endpoint(reactor, "--line", line), factory, _telnet)
         for line in options.lines or [DEFAULT_LINE]

@@ -14,9 +14,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..chat import Chat
-from ..commands import COMMANDS
 from ..request import Refused
 from ..session import Session
+from ..table import Table
 from ..wire.text import TEXT
 from .outlet import outlet_for
 from .telnet import CUT, LineInput
@@ -40,6 +40,7 @@ class LineProtocol(LineReceiver):
 
     def __init__(self, factory: LineFactory) -> None:
         self._chat = factory.chat
+        self._table = factory.table
         self._input = LineInput(factory.max_line)
 
     def connectionMade(self) -> None:
@@ -47,7 +48,7 @@ class LineProtocol(LineReceiver):
         if ITCPTransport.providedBy(transport):
             transport.setTcpNoDelay(True)  # without it, Nagle and delayed ACK take 35 ms at p99
             transport.setTcpKeepAlive(True)  # a connection whose network is gone says nothing by itself
-        self.session = Session(self._chat, COMMANDS, TEXT, self)
+        self.session = Session(self._chat, self._table, TEXT, self)
         self._outlet = outlet_for(transport, self.session, self._chat.clock)
         self._outlet.start()
         self.session.start(self._outlet, getattr(transport.getPeer(), "host", ""))
@@ -102,8 +103,9 @@ class LineFactory(Factory):
 
     noisy = False
 
-    def __init__(self, chat: Chat, max_line: int) -> None:
+    def __init__(self, chat: Chat, table: Table, max_line: int) -> None:
         self.chat = chat
+        self.table = table
         self.max_line = max_line
 
     def buildProtocol(self, addr: IAddress | None) -> LineProtocol:
