@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 
@@ -15,21 +15,11 @@ from .event import NO_DETAILS, Event, Kind
 from .journal import Journal
 from .log import Batch, NotSaved, Storage
 from .names import Name, nickname
+from .person import Clock, Person
 from .room import Room
 
 SAVE_AGAIN = 1.0
 """Seconds until what must not be lost (who left) is appended again after the storage could not save it."""
-
-
-class Clock(Protocol):
-    """Time that only goes forward, for timers."""
-
-    def seconds(self) -> float: ...
-    def callLater(self, delay: float, callable: Callable[..., object], *args: object) -> Delayed: ...
-
-
-class Delayed(Protocol):
-    def cancel(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +27,7 @@ class Settings:
     """What an operator chooses about the chat itself."""
 
     server_name: str = "chatroom"
+    version: str = ""
     room: str = "lobby"
     motd: Sequence[str] = ()
     history: int = 20
@@ -53,6 +44,8 @@ class Settings:
     """Connections in all."""
     connections_per_address: int = 100
     """Connections from one IPv4 address or IPv6 /64: a large office behind one address is below it."""
+    grace: float = 120.0
+    """Seconds within which who lost the connection may come back, unnoticed by others."""
     stalled_timeout: float = 300.0
     """Seconds after the last byte it took until a reader that takes no more is let go."""
 
@@ -67,6 +60,8 @@ class Chat:
         self.directory = Directory()
         self.connections = Connections(settings.connections, settings.connections_per_address)
         self.rooms: dict[str, Room] = {}
+        self.staying: dict[str, Person] = {}
+        """Who can come back after a lost connection, by what tells them."""
         self.stopping = False
         self._now = now
         self._time = 0
@@ -79,10 +74,15 @@ class Chat:
         self.journal = Journal(storage, lambda call: self.clock.callLater(0, call))
         await self.directory.open(storage)
         room = Room(self.settings.room, storage)
-        await room.log.open()
+        await room.open()
         self.rooms[room.name] = room
-        started = self.event(Kind.STARTED)
+        kept = {claim.by: claim for claim in self.directory.claims() if claim.token and claim.by in room.members.nicks}
+        started = self.event(
+            Kind.STARTED, details={"kept": {by: [*claim.name, claim.token] for by, claim in kept.items()}}
+        )
         await self.save_surely([(SERVER_LOG, started), (room.log.name, started)])
+        for by, claim in kept.items():
+            Person(self, by, claim.name, room, claim.token).linger(self.settings.grace)
 
     async def stop(self, words: str) -> None:
         """Take no more; tell everyone when all that was accepted has been committed and shown to them. Nobody leaves: with

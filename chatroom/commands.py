@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .event import Kind
-from .request import Answer
+from .request import NO_FIELDS, Answer, Refused
 from .session import Session
 from .table import Parameter, Table, Takes
 
@@ -11,6 +13,9 @@ COMMANDS = Table()
 
 HISTORY = 20
 """Lines that /history shows unless told how many."""
+
+HELLO_VERSION = 1
+"""Of the JSON format: what a program may rely on."""
 
 NAMES_IN_LINE = 10
 """So many names stand in one line of /who."""
@@ -38,6 +43,40 @@ async def enter(session: Session, nick: str | None = None) -> None:
         await session.enter(nick)
 
 
+@COMMANDS.command(
+    "hello",
+    Parameter("nick", "NICKNAME", optional=True),
+    Parameter("resume", "TOKEN", optional=True),
+    Parameter("rooms", "ROOMS", Takes.OBJECT, optional=True),
+    Parameter("history", "N", Takes.NUMBER, optional=True),
+    Parameter("version", "1", Takes.NUMBER, optional=True),
+    for_strangers=True,
+    listed=False,
+)
+async def hello(
+    session: Session,
+    nick: str = "",
+    resume: str = "",
+    rooms: Mapping[str, object] = NO_FIELDS,
+    history: int = 0,
+    version: int = HELLO_VERSION,
+) -> None:
+    """Come in, or come back with the token of a welcome, and read on after a position."""
+    if version != HELLO_VERSION:
+        raise Refused("version", f"this server speaks version {HELLO_VERSION}", {"version": HELLO_VERSION})
+    after = ""
+    for name, wanted in rooms.items():
+        if name not in session.chat.rooms or not isinstance(wanted, Mapping):
+            raise Refused("no_room", f"there is no room {name[:50]}")
+        after = str(wanted.get("after", ""))
+    if resume:
+        await session.resume(resume, after, history)
+    elif nick:
+        await session.enter(nick, after, history)
+    else:
+        raise Refused("bad_arguments", "a hello has a nick, or the token to resume with")
+
+
 @COMMANDS.command("say", Parameter("text", "TEXT", Takes.REST), listed=False)
 def say(session: Session, text: str) -> None:
     """Say something to the room."""
@@ -53,8 +92,8 @@ def me(session: Session, text: str) -> None:
 @COMMANDS.command("who")
 async def who(session: Session) -> Answer:
     """Show who is here."""
-    room = session.room
-    assert room is not None  # only for those who entered
+    assert session.person is not None  # only for those who entered
+    room = session.person.room
     nicks = list(room.members.nicks.values())
     lines = [", ".join(nicks[start : start + NAMES_IN_LINE]) for start in range(0, len(nicks), NAMES_IN_LINE)]
     head = f"{len(nicks)} in #{room.name}: "
@@ -62,15 +101,26 @@ async def who(session: Session) -> Answer:
 
 
 @COMMANDS.command("nick", Parameter("name", "NAME", Takes.REST))
-async def nick(session: Session, name: str) -> None:
+async def nick(session: Session, name: str) -> Answer:
     """Take another nickname."""
-    await session.rename(name)
+    person = session.person
+    assert person is not None  # only for those who entered
+    new = session.chat.settings.nickname(name)
+    if new.shown == person.name.shown:
+        raise Refused("nick_same", f"you are {new.shown} already")
+    await person.rename(new)
+    return Answer(fields={"nick": new.shown})
 
 
-@COMMANDS.command("history", Parameter("limit", "N", Takes.NUMBER, optional=True))
-async def history(session: Session, limit: int = HISTORY) -> None:
+@COMMANDS.command(
+    "history",
+    Parameter("limit", "N", Takes.NUMBER, optional=True),
+    Parameter("before", "position", optional=True, by_order=False),
+)
+async def history(session: Session, limit: int = HISTORY, before: str = "") -> Answer:
     """Show the last N lines of what was said here (20)."""
-    await session.history(limit)
+    await session.history(limit, before)
+    return Answer()
 
 
 @COMMANDS.command("echo", Parameter("on", "on|off", Takes.SWITCH))
@@ -84,4 +134,4 @@ async def echo(session: Session, on: bool) -> Answer:
 @COMMANDS.command("quit", Parameter("reason", "why", Takes.REST, optional=True), for_strangers=True)
 async def quit_(session: Session, reason: str = "") -> None:
     """Leave; so does bye."""
-    session.leave(reason)
+    session.quit(reason)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from .event import Entry, Event, Kind
 from .log import Storage
 from .names import Name
+from .recall import since_start
 from .request import Refused
 
 SERVER_LOG = "server"
@@ -18,7 +19,9 @@ class Claim(NamedTuple):
     """Whose a nickname is."""
 
     by: str
-    shown: str
+    name: Name
+    token: str = ""
+    """The digest of what its owner can come back with after a lost connection; empty for who cannot."""
 
 
 class Directory:
@@ -26,30 +29,33 @@ class Directory:
 
     def __init__(self) -> None:
         self._claims: dict[str, Claim] = {}
-        """By folded form and by skeleton. Pure: only entries change it, and they are only compared."""
+        """By folded form and by skeleton, `name[1:]`. Pure: only entries change it, and they are only compared."""
         self._reserved: dict[str, Claim] = {}
         """What is on its way into the log."""
 
     async def open(self, storage: Storage) -> None:
+        """Read who was here when the server stopped, and from then on every claim."""
         await storage.follow(SERVER_LOG, self._fold)
+        async for entries in since_start(storage, SERVER_LOG):
+            self._fold(entries)
+
+    def claims(self) -> set[Claim]:
+        return set(self._claims.values())
 
     def reserve(self, name: Name, by: str) -> None:
         """Keep a nickname for a connection until its claim is read in the log; raises Refused when another has it."""
-        keys = {name.folded, name.skeleton}
+        keys = name[1:]
         for key in keys:
             owner = self._claims.get(key) or self._reserved.get(key)
             if owner and owner.by != by:
-                same = owner.shown == name.shown
-                raise Refused(
-                    "nick_taken",
-                    f"{name.shown} is taken" if same else f"{name.shown} is too like {owner.shown}, which is taken",
-                )
+                like = "" if owner.name.shown == name.shown else f"too like {owner.name.shown}, which is "
+                raise Refused("nick_taken", f"{name.shown} is {like}taken")
         for key in keys:
-            self._reserved[key] = Claim(by, name.shown)
+            self._reserved[key] = Claim(by, name)
 
     def cancel(self, name: Name, by: str) -> None:
         """The claim was not saved: the nickname is free again."""
-        for key in (name.folded, name.skeleton):
+        for key in name[1:]:
             if key in self._reserved and self._reserved[key].by == by:
                 del self._reserved[key]
 
@@ -61,16 +67,21 @@ class Directory:
         event = entry.event
         match event.kind:
             case Kind.CLAIMED:
-                for key in _keys(event):
-                    self._claims[key] = Claim(event.by, event.nick)
+                claim = Claim(event.by, _name(event), str(event.details.get("token", "")))
+                for key in claim.name[1:]:
+                    self._claims[key] = claim
                     self._reserved.pop(key, None)
             case Kind.RELEASED:
-                for key in _keys(event):
-                    if self._claims.get(key) == (event.by, event.nick):
+                name = _name(event)
+                for key in name[1:]:
+                    if key in self._claims and self._claims[key][:2] == (event.by, name):
                         del self._claims[key]
             case Kind.STARTED:
-                self._claims.clear()
+                kept = event.details.get("kept", {})
+                claims = [Claim(by, Name(*forms), token) for by, (*forms, token) in kept.items()]
+                self._claims = {key: claim for claim in claims for key in claim.name[1:]}
 
 
-def _keys(event: Event) -> set[str]:
-    return {str(event.details[form]) for form in ("folded", "skeleton") if form in event.details}
+def _name(event: Event) -> Name:
+    """The forms by which it is compared are those of the day it was claimed."""
+    return Name(event.nick, str(event.details.get("folded", "")), str(event.details.get("skeleton", "")))

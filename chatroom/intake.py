@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Flag, auto
 from typing import Protocol
 
-from .chat import Clock
+from .person import Clock
 
 
 class Source(Protocol):
@@ -63,7 +63,7 @@ class Intake:
             return
         now = self._clock.seconds()
         self._earliest = max(self._earliest, now) + self._interval
-        early = self._earliest - now - self._interval * self._burst
+        early = self._earliest - now - self._interval * (self._burst - 1)
         if early > 0:
             self.hold(Hold.RATE)
             self._clock.callLater(early, self.release, Hold.RATE)

@@ -10,12 +10,13 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Sequence
 from itertools import accumulate
 from operator import attrgetter
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, ensureDeferred, succeed
 from twisted.python.failure import Failure
 
 from .event import TALK, Entry, Event, Kind, Position, Sort
+from .request import Refused
 
 PAGE_BYTES = 64 * 1024
 """A page is at most this long (or one entry): it is what a reader who stalls costs."""
@@ -49,12 +50,26 @@ class NotSaved(Exception):
         self.certain = certain
 
 
+class Repeated(NamedTuple):
+    """An event that was not kept, since its author had one appended before under the same id."""
+
+    eid: str
+    """Of the event that was not kept."""
+    log: str
+    entry: Entry
+    """What it became the first time, and where."""
+
+
 class Storage(Protocol):
     """Where entries live. Logs are named, and come into being with their first entry."""
 
-    def append(self, batch: Batch) -> Deferred[None]:
+    def append(self, batch: Batch) -> Deferred[Sequence[Repeated]]:
         """Keep all of the batch or none of it, in order. Fires when it is durable and every follower has had it; fails with
-        NotSaved for the disk's or database's troubles, with any other exception for an event that cannot be kept."""
+        NotSaved for the disk's or database's troubles, with any other exception for an event that cannot be kept.
+
+        Of the events with a string as `id` in their details one is kept under each id of each `by`, in whichever log, for
+        as long as its entry is. A repeat is left out, also one of an event of the same batch; it fires with all of these,
+        each once: none for nearly all batches. One event in several logs of a batch is no repeat of itself."""
 
     def read(
         self,
@@ -71,6 +86,9 @@ class Storage(Protocol):
     def follow(self, log: str, committed: Callable[[Sequence[Entry]], None]) -> Deferred[Position]:
         """From now on give `committed` what is appended to the log, by us or another node, in order, once.
         Fires with the position behind which that begins: the newest entry's, or the log's start."""
+
+    def position(self, text: str) -> Position:
+        """The position that was shown as this text; raises ValueError for what none can be."""
 
     def close(self) -> Deferred[None]:
         """Finish what is under way and let go of everything."""
@@ -106,7 +124,7 @@ class Page:
         pieces = format.render(log, entries)
         ends = list(accumulate(map(len, pieces)))
         if ends[-1] > PAGE_BYTES:
-            fit = max(1, bisect_right(ends, PAGE_BYTES))
+            fit = bisect_right(ends, max(PAGE_BYTES, ends[0]))  # and what an earlier piece shows too
             entries, pieces, ends = entries[:fit], pieces[:fit], ends[:fit]
         self.data = b"".join(pieces)
         self.end = entries[-1].position
@@ -149,7 +167,7 @@ class Reader:
         self.failed = failed
         self.busy = False
         self.stopped = False
-        self.waiting: list[Deferred[None]] = []
+        self.waiting: deque[tuple[Position, Deferred[None]]] = deque()
 
     def take(self, page: Page) -> None:
         """Show one page and stand behind it."""
@@ -181,13 +199,13 @@ class Log:
 
     async def open(self) -> None:
         """Take up the log where the storage has it; to be awaited before anything else."""
-        self.tip = self._floor = await self._storage.follow(self.name, self._committed)
+        start = self.tip = self._floor = await self._storage.follow(self.name, self._committed)
         newest = await self._storage.read(self.name, limit=TALK_ENTRIES, kinds=TALK)
-        self._all_talk_kept = len(newest) < TALK_ENTRIES
         came_meanwhile = list(self._talk)
         self._talk.clear()
-        self._talk.extend(entry for entry in newest if entry.position <= self._floor)
+        self._talk.extend(entry for entry in newest if entry.position <= start)
         self._talk.extend(came_meanwhile)
+        self._all_talk_kept = len(self._talk) < TALK_ENTRIES
 
     def talk(self, before: Position | None, limit: int) -> Deferred[list[Entry]]:
         """The newest `limit` entries of talk (before a position), oldest first: from memory where they are there, since
@@ -201,33 +219,48 @@ class Log:
         """The `limit` entries of talk that follow a position."""
         return self._storage.read(self.name, after=after, limit=limit, kinds=TALK)
 
+    def position(self, text: str) -> Position:
+        """The position that was told in these words; raises Refused, telling what there is, when it is none of this log."""
+        try:
+            position = self._storage.position(text)
+        except ValueError:
+            position = None
+        if position is None or not position <= self.tip:
+            words = f"{text[:50]} is no position in {self.name}, which ends at {self.tip}"
+            raise Refused("position_unknown", words, {"room": self.name.removeprefix("#"), "position": str(self.tip)})
+        return position
+
     # Readers
 
     def advance(self, reader: Reader) -> None:
         """Show the reader page after page until it stands at the tip, or takes no more for now."""
         while not (reader.sink.full or reader.busy or reader.stopped):
-            if reader.cursor == self.tip:
+            if reader.waiting and reader.waiting[0][0] <= reader.cursor:
+                reader.waiting.popleft()[1].callback(None)
+            elif reader.cursor == self.tip:
                 self._live[reader.format].add(reader)
-                waiting, reader.waiting = reader.waiting, []
-                for waiter in waiting:
-                    waiter.callback(None)
                 return
-            if reader.cursor < self._floor:
-                reader.busy = True
-                read = self._storage.read(self.name, after=reader.cursor, limit=READ_ENTRIES)
-                read.addCallbacks(self._catch_up, self._cannot_read, callbackArgs=(reader,), errbackArgs=(reader,))
-                return
-            reader.take(self._page(reader.format, reader.cursor))
+            elif reader.cursor < self._floor:
+                ensureDeferred(self._catch_up(reader)).addErrback(self._let_go, reader)
+            else:
+                reader.take(self._page(reader.format, reader.cursor))
 
-    def _catch_up(self, entries: list[Entry], reader: Reader) -> None:
-        while entries and not (reader.sink.full or reader.stopped):
-            reader.take(Page(self.name, entries, reader.format))
-            entries = entries[bisect_right(entries, reader.cursor, key=_position) :]
+    async def _catch_up(self, reader: Reader) -> None:
+        """Show what is in the tail no longer."""
+        reader.busy = True
+        while reader.cursor < self._floor and not (reader.sink.full or reader.stopped):
+            floor = self._floor
+            entries = await self._storage.read(self.name, after=reader.cursor, limit=READ_ENTRIES)
+            if not entries:
+                reader.cursor = floor  # the storage keeps nothing of what lay between
+            while entries and not (reader.sink.full or reader.stopped):
+                reader.take(Page(self.name, entries, reader.format))
+                entries = entries[bisect_right(entries, reader.cursor, key=_position) :]
         self.resume(reader)
 
-    def _cannot_read(self, failure: Failure, reader: Reader) -> None:
-        reader.busy = False
+    def _let_go(self, failure: Failure, reader: Reader) -> None:
         reader.failed(failure)
+        self.stop(reader)
 
     def hold(self, reader: Reader) -> None:
         """The reader's connection takes no more: its cursor stays where it is until `advance`."""
@@ -243,19 +276,18 @@ class Log:
         self.advance(reader)
 
     def stop(self, reader: Reader) -> None:
-        """The reader leaves for good. What waits for it to come to the tip waits no longer."""
+        """The reader leaves for good. What waits for it to be shown something waits no longer."""
         self.hold(reader)
         reader.stopped = True
-        waiting, reader.waiting = reader.waiting, []
-        for waiter in waiting:
-            waiter.callback(None)
+        while reader.waiting:
+            reader.waiting.popleft()[1].callback(None)
 
     def at_tip(self, reader: Reader) -> Deferred[None]:
         """Fires when the reader has been shown all that is in the log now, and takes more."""
         if reader.stopped or reader in self._live[reader.format]:
             return succeed(None)
         waiter: Deferred[None] = Deferred()
-        reader.waiting.append(waiter)
+        reader.waiting.append((self.tip, waiter))
         return waiter
 
     # What was committed
@@ -270,22 +302,28 @@ class Log:
             self._all_talk_kept = False
         self._tail += entries
         self._fold(entries)
-        for format, live in self._live.items():
-            try:
-                self._deliver(format, live, cursor)
-            except Exception:  # a bug in one format: its readers go, the others stay
-                failure = Failure()
-                for reader in tuple(live):
-                    reader.failed(failure)
+        for format, live in tuple(self._live.items()):
+            self._deliver(format, live, cursor)
         if self._tail_size > TAIL_BYTES:
             self._trim()
 
     def _deliver(self, format: Format, live: set[Reader], cursor: Position) -> None:
         while live and cursor != self.tip:
-            page = self._page(format, cursor)
-            cursor = page.end
+            try:
+                page = self._page(format, cursor)
+            except Exception:  # a bug in one format: its readers go, the others stay
+                failure = Failure()
+                for reader in tuple(live):
+                    self._let_go(failure, reader)
+                return
+            start, cursor = cursor, page.end
             for reader in tuple(live):  # a copy: who is held up by this page is taken out of the set
-                reader.take(page)
+                # Showing it to one may have made another leave, or this one read on by itself.
+                if reader in live and reader.cursor == start:
+                    try:
+                        reader.take(page)
+                    except Exception:  # a bug in one connection
+                        self._let_go(Failure(), reader)
 
     def _page(self, format: Format, cursor: Position) -> Page:
         """The page behind a cursor in the tail, rendered once for all who come to stand there."""
@@ -313,3 +351,5 @@ class Log:
             gone += 1
         self._floor = self._tail[gone - 1].position
         del self._tail[:gone]
+        self._pages.clear()  # most begin before the floor now
+        self._pages_size = 0

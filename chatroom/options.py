@@ -115,6 +115,7 @@ OPTIONS: list[tuple[str, str | None, str, str, Callable[[str], object]]] = [
         "Seconds without taking a byte until a reader is let go",
         seconds,
     ),
+    ("grace", None, f"{DEFAULTS.grace:g}", "Seconds in which a program may come back after a lost connection", seconds),
     ("connections", None, str(DEFAULTS.connections), "Connections in all", whole(1)),
     (
         "connections-per-address",
@@ -154,6 +155,9 @@ class Options(usage.Options):
         raise SystemExit(0)
 
     def postOptions(self) -> None:
+        if self.parent and self.parent.get("nodaemon") and self.parent.get("pidfile") == "twistd.pid":
+            # Nobody asked for it, and a stale one keeps the server from starting: of a container, where it names PID 1.
+            self.parent["pidfile"] = ""
         for name, _, _, _, read in OPTIONS:
             try:
                 self[name] = read(self[name])

@@ -1,27 +1,33 @@
-"""History: the last lines of talk in a log, however many, without holding more than a few of them in memory."""
+"""Reading back: the last lines of talk in a log, and who was there when it ended; however many, a few at a time."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 
-from .event import Entry, Position
-from .log import PAGE_BYTES, Log
+from .event import Entry, Kind, Position, Sort
+from .log import PAGE_BYTES, Log, Storage
+
+PRESENCE = frozenset(kind for kind in Kind if kind.sort is Sort.PRESENCE)
+
+PRESENCE_ENTRIES = 4096
+"""Entries of presence read at a time: some 1 MiB."""
 
 RECALL_ENTRIES = 128
 """Entries read at a time: at most 512 KiB of the longest lines."""
 
 
-async def recall(log: Log, until: Position, limit: int) -> AsyncIterator[list[Entry]]:
-    """The last `limit` entries of talk up to a position, this one too, oldest first, a few at a time."""
+async def recall(
+    log: Log, limit: int, until: Position | None = None, before: Position | None = None
+) -> AsyncIterator[list[Entry]]:
+    """The last `limit` entries of talk up to a position (`until`: this one too), oldest first, a few at a time."""
     found = 0
     oldest: list[Entry] = []
-    before: Position | None = None
     while found < limit:  # backwards, only to find where they begin
         older = await log.talk(before, min(limit - found, RECALL_ENTRIES))
         if not older:
             break
         before = older[0].position
-        known = [entry for entry in older if entry.position <= until]
+        known = [entry for entry in older if until is None or entry.position <= until]
         found += len(known)
         oldest = known or oldest
     entries = oldest
@@ -43,3 +49,11 @@ def pages(pieces: list[bytes]) -> Iterator[bytes]:
         page.append(piece)
         size += len(piece)
     yield b"".join(page)
+
+
+async def since_start(storage: Storage, log: str) -> AsyncIterator[list[Entry]]:
+    """Entries of presence from the last start of the server on: nobody of before is there after it."""
+    entries = await storage.read(log, limit=1, kinds={Kind.STARTED})
+    while entries:
+        yield entries
+        entries = await storage.read(log, after=entries[-1].position, limit=PRESENCE_ENTRIES, kinds=PRESENCE)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
+
+from .event import Position
+
+NO_FIELDS: Mapping[str, object] = MappingProxyType({})
 
 
 class Command(NamedTuple):
@@ -20,12 +24,15 @@ class Command(NamedTuple):
 
 
 class Refused(Exception):
-    """What was asked is not done: the words are for the person, the code for programs."""
+    """What was asked is not done: the words are for the person; the code, with what there is to tell, for programs."""
 
-    def __init__(self, code: str, words: str) -> None:
+    def __init__(self, code: str, words: str, fields: Mapping[str, object] = NO_FIELDS, id: str = "") -> None:
         super().__init__(code, words)
         self.code = code
         self.words = words
+        self.fields = fields
+        self.id = id
+        """What the asker called the request, where the format learned it before it refused."""
 
 
 class Answer(NamedTuple):
@@ -33,4 +40,19 @@ class Answer(NamedTuple):
 
     words: str = ""
     """Lines; empty when there is nothing to say."""
-    fields: Mapping[str, object] = MappingProxyType({})
+    fields: Mapping[str, object] = NO_FIELDS
+
+
+class Welcome(NamedTuple):
+    """What who has entered finds."""
+
+    nick: str
+    server: str
+    version: str
+    room: str
+    position: Position
+    """What happened up to here has been told, or is told as history; all that happens after it follows."""
+    others: Sequence[str]
+    """Nicknames of who else is in the room."""
+    token: str
+    """With it, and only with it, one comes back after a lost connection."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from .event import Entry, Kind, Position
 from .log import Log, Storage
+from .recall import since_start
 
 
 class Arrival(NamedTuple):
@@ -32,9 +33,9 @@ class Members:
             case Kind.LEFT:
                 self.nicks.pop(event.by, None)
             case Kind.RENAMED if event.by in self.nicks:
-                self.nicks[event.by] = str(event.details["new"])
+                self.nicks[event.by] = str(event.details.get("new", event.nick))
             case Kind.STARTED:
-                self.nicks.clear()
+                self.nicks = {by: forms[0] for by, forms in event.details.get("kept", {}).items()}
 
 
 class Room:
@@ -45,7 +46,14 @@ class Room:
         self.name = name
         self.log = Log(f"#{name}", storage, self._fold)
         self.members = Members()
+        self._storage = storage
         self._arriving: dict[str, Arrival | None] = {}
+
+    async def open(self) -> None:
+        """Read who was here when the server stopped, and take up the log; to be awaited before anything else."""
+        async for entries in since_start(self._storage, self.log.name):
+            self._fold(entries)
+        await self.log.open()
 
     def expect(self, by: str) -> None:
         """Note how the room is when this connection's joining is read in the log."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import socket
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,12 +51,19 @@ class ChatService(Service):
     _log = Logger()
 
     def __init__(
-        self, reactor: Any, chat: Chat, open_storage: Callable[[], Storage], listeners: Sequence[Listener]
+        self,
+        reactor: Any,
+        chat: Chat,
+        open_storage: Callable[[], Storage],
+        listeners: Sequence[Listener],
+        complain: Callable[[str], None],
     ) -> None:
+        """`complain` tells whoever starts the server, in one line, why it does not."""
         self._reactor = reactor
         self._chat = chat
         self._open_storage = open_storage
         self._listeners = listeners
+        self._complain = complain
         self._ports: list[Any] = []
         self._storage: Storage | None = None
 
@@ -63,8 +73,9 @@ class ChatService(Service):
             failures: list[Failure] = []
             listener.endpoint.listen(listener.factory).addCallbacks(self._ports.append, failures.append)
             if failures:
-                why = getattr(failures[0].value, "socketError", failures[0].value)
-                raise SystemExit(f"chatroom: {listener.option} {listener.description}: {why}")
+                why: Any = getattr(failures[0].value, "socketError", failures[0].value)
+                self._complain(f"{listener.option} {listener.description}: {getattr(why, 'strerror', None) or why}")
+                raise SystemExit(1)
             self._ports[-1].stopReading()
 
     def startService(self) -> None:
@@ -74,7 +85,8 @@ class ChatService(Service):
         try:
             self._storage = self._open_storage()
         except StorageRefused as refused:
-            raise SystemExit(f"chatroom: --storage: {refused}") from None
+            self._complain(f"--storage: {refused}")
+            raise SystemExit(1) from None
         ensureDeferred(self._open()).addErrback(self._cannot_open)
 
     async def _open(self) -> None:
@@ -90,7 +102,10 @@ class ChatService(Service):
             )
 
     def _cannot_open(self, failure: Failure) -> None:
-        self._log.failure("the chat cannot be opened", failure)
+        if not failure.check(sqlite3.Error, OSError):  # those are the disk's fault, the others are ours
+            self._log.failure("the chat cannot be opened", failure)
+        self._complain(f"--storage: cannot be read: {failure.getErrorMessage()}")
+        atexit.register(os._exit, 1)  # while the reactor runs, twistd has no other way to tell that it failed
         self._reactor.stop()
 
     def stopService(self) -> Deferred[None]:

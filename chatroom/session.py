@@ -6,22 +6,29 @@ Knows neither bytes nor transports: the wire format and the outlet are given.
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
+from functools import partial
+from secrets import token_hex
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .chat import Chat, Delayed
-from .directory import SERVER_LOG
-from .event import Entry, Event, Kind, Position
+from .chat import Chat
+from .event import Entry, Kind, Position
 from .intake import Hold, Intake, Source
-from .log import Format, NotSaved, Reader, Sink
-from .names import Name
+from .log import Format, Log, NotSaved, Reader, Repeated, Sink
+from .person import Delayed, Person, digest, not_saved
 from .recall import pages, recall
-from .request import Answer, Command, Refused
-from .room import Room
+from .request import Answer, Command, Refused, Welcome
+from .room import Arrival, Room
 from .table import Table
+
+GREETING_PAUSE = 0.1
+"""Seconds in which who connects may speak first: a program that speaks JSON is not greeted in words."""
+
+TOKEN_BYTES = 16
+"""128 bits, that nobody guesses."""
 
 STALL_CHECKS = 10
 """How often within the time a reader may stall it is looked at whether the connection took anything."""
@@ -32,6 +39,10 @@ class Wire(Format, Protocol):
 
     echoes: bool
     """Whether one's own words are sent back, as the sign that they are saved."""
+    resumes: bool
+    """Whether one can come back after a lost connection, with what the welcome tells."""
+    welcomes_first: bool
+    """Whether the welcome stands before the history."""
 
     def greet(self, server_name: str, room: str, present: int) -> bytes:
         """What who connects reads first."""
@@ -39,7 +50,7 @@ class Wire(Format, Protocol):
     def parse(self, line: bytes, entered: bool) -> Command | None:
         """What a line asks for; None for nothing. Who has not `entered` says a nickname first."""
 
-    def welcome(self, nick: str, server_name: str, room: str, position: Position, others: Sequence[str]) -> bytes:
+    def welcome(self, welcome: Welcome) -> bytes:
         """What who has entered reads before anything that happens from then on."""
 
     def recall(self, log: str, entries: Sequence[Entry]) -> list[bytes]:
@@ -63,11 +74,11 @@ class Outlet(Sink, Protocol):
 
 
 class Session:
-    """One person on one connection."""
+    """One connection, and the person on it."""
 
     __slots__ = (
-        "_blocked", "_deadline", "_intake", "_stall", "_table",
-        "chat", "ended", "id", "lost", "name", "outlet", "reader", "room", "wire",
+        "_blocked", "_deadline", "_greeting", "_intake", "_request", "_stall", "_table",
+        "chat", "ended", "lost", "outlet", "person", "reader", "wire",
     )  # fmt: skip
     _log = Logger()
 
@@ -76,18 +87,18 @@ class Session:
     def __init__(self, chat: Chat, table: Table, wire: Wire, source: Source) -> None:
         self.chat = chat
         self.wire = wire
-        self.id = chat.new_id()
-        self._deadline: Delayed | None = None
-        self._stall: Delayed | None = None
-        self.name: Name | None = None
-        """The nickname; None for a stranger, who has not entered yet."""
-        self.room: Room | None = None
+        self.person: Person | None = None
+        """None for a stranger, who has not entered yet."""
         self.reader: Reader | None = None
         self.lost = False
         """The connection is gone; what it gave before still counts."""
         self.ended = False
         self._table = table
         self._intake = Intake(source, chat.clock, chat.settings.line_interval, chat.settings.line_burst)
+        self._request = ""
+        self._greeting: Delayed | None = None
+        self._deadline: Delayed | None = None
+        self._stall: Delayed | None = None
         self._blocked: Deferred[None] | None = None
 
     # What the protocol calls
@@ -99,27 +110,35 @@ class Session:
             self.chat.connections.admit(self, address)
         except Refused as refused:
             self.outlet.write(self.wire.refuse(refused, ""))
-            self.leave()
+            self.close()
             return
         self._deadline = self.chat.clock.callLater(self.chat.settings.greeting_timeout, self._too_late)
-        self.greet()
+        self._greeting = self.chat.clock.callLater(GREETING_PAUSE, self._greet_now)
+
+    def speak(self, wire: Wire) -> None:
+        """The first words are in another format."""
+        self.wire = wire
 
     def receive(self, line: bytes) -> None:
         """A line came in. Not called while the source is paused."""
         if self.ended:
             return
+        if self._greeting:
+            self._greeting.cancel()
+            self._greet_now()
         self._intake.pace()
-        command = None
+        id = ""
         try:
-            command = self.wire.parse(line, self.name is not None)
+            command = self.wire.parse(line, self.person is not None)
             if command is None:
                 return
+            self._request = id = command.id
             ask = self._table.find(command.name)
-            if self.name is None and not ask.for_strangers:
+            if self.person is None and not ask.for_strangers:
                 raise Refused("not_entered", "say a nickname first")
             answering = ask.function(self, **ask.bind(command))
         except Refused as refused:
-            self._work(self._refuse(refused, command.id if command else ""))
+            self._work(self._refuse(refused, refused.id or id))
         else:
             if answering is not None:
                 self._work(self._answer(answering, command))
@@ -130,7 +149,7 @@ class Session:
         self._work(self._refuse(refused, ""))
 
     def end(self) -> None:
-        """No more input comes: leave, once all that came has been answered."""
+        """No more input comes: close, once all that came has been answered."""
         self._work(self._end())
 
     def lose(self) -> None:
@@ -138,16 +157,14 @@ class Session:
         self.lost = True
         self.chat.connections.release(self)
         self._intake.hurry()
-        if self.reader and self.room:
-            self.room.log.stop(self.reader)
+        self._stop_reading()
         self._unblock()
         self._intake.release(Hold.FULL)
 
     def held(self) -> None:
         """The outlet has bytes pending: the cursor stays where it is."""
-        if self.reader and self.room:
-            self.room.log.hold(self.reader)
-        self._cancel(self._stall)
+        if self.reader and self.person:
+            self.person.room.log.hold(self.reader)
         timeout = self.chat.settings.stalled_timeout
         self._stall = self.chat.clock.callLater(timeout / STALL_CHECKS, self._look, self.outlet.untaken(), timeout)
 
@@ -160,109 +177,134 @@ class Session:
             self._stall = self.chat.clock.callLater(timeout / STALL_CHECKS, self._look, now_untaken, left)
         else:
             self._stall = None
-            self.leave("not reading")
+            self.close("not reading")
 
     def drained(self) -> None:
         """The outlet takes more: read on from where the cursor stayed."""
         self._stall = self._cancel(self._stall)
         self._unblock()
         self._intake.release(Hold.FULL)
-        if self.reader and self.room:
-            self.room.log.advance(self.reader)
+        if self.reader and self.person:
+            self.person.room.log.advance(self.reader)
 
     # What commands use, and the server
 
     def append(self, kind: Kind, text: str) -> None:
-        """Have something that this person says or does in the room committed."""
-        chat, room, name = self.chat, self.room, self.name
-        assert room is not None  # a stranger was refused
-        assert name is not None
-        chat.journal.append(((room.log.name, chat.event(kind, self.id, name.shown, text)),), self._unsaved)
-        if chat.journal.full:
+        """Have something that this person says or does in the room committed; once, if the request has an id."""
+        assert self.person is not None  # a stranger was refused
+        id, journal = self._request, self.chat.journal
+        self.person.append(kind, text, id, partial(self._told, id=id) if id else self._told)
+        if journal.full:
             self._intake.hold(Hold.JOURNAL)
-            chat.journal.settled().addCallback(lambda _: self._intake.release(Hold.JOURNAL))
+            journal.settled().addCallback(lambda _: self._intake.release(Hold.JOURNAL))
 
     def greet(self) -> None:
         """Ask a stranger for a nickname."""
-        chat = self.chat
-        room = chat.rooms[chat.settings.room]
-        self.outlet.write(self.wire.greet(chat.settings.server_name, room.name, len(room.members.nicks)))
+        room = self._entrance()
+        self.outlet.write(self.wire.greet(self.chat.settings.server_name, room.name, len(room.members.nicks)))
 
-    async def enter(self, nickname: str) -> None:
-        """Come in: claim the nickname and join the room, both or neither; then history, who is here, and what happens."""
-        if self.name is not None:
-            raise Refused("entered", f"you are {self.name.shown} already; /nick takes another nickname")
-        chat = self.chat
-        room = chat.rooms[chat.settings.room]
+    async def enter(self, nickname: str, after: str = "", history: int | None = None) -> None:
+        """Come in under a nickname: history, or exactly what followed a position; then who is here, and what happens."""
+        self._be_a_stranger()
+        chat, room = self.chat, self._entrance()
+        start = room.log.position(after) if after else None
         name = chat.settings.nickname(nickname)
-        room.expect(self.id)
-        try:
-            joined = chat.event(Kind.JOINED, self.id, name.shown)
-            await self._claim(name, (room.log.name, joined))
-        finally:
-            arrival = room.arrived(self.id)
-        assert arrival is not None  # else the claim was refused
-        self._deadline = self._cancel(self._deadline)
-        self.name, self.room = name, room
-        reader = Reader(arrival.position, self.wire, self.outlet, self.id, self.wire.echoes, self._cannot_read)
+        token = token_hex(TOKEN_BYTES) if self.wire.resumes else ""
+        person, arrival = await Person.enter(chat, chat.new_id(), name, room, digest(token) if token else "")
         if chat.settings.motd:
             self.outlet.write(self.wire.answer(Answer("\n".join(chat.settings.motd))))
-        await self._recall(room, arrival.position, chat.settings.history)
-        self.outlet.write(self.wire.welcome(name.shown, chat.settings.server_name, room.name, *arrival))
-        if not self.lost:
-            self.reader = reader
-            room.log.advance(reader)
+        lines = chat.settings.history if history is None else history
+        await self._take_place(person, token, arrival, start, 0 if after else lines)
 
-    async def rename(self, nickname: str) -> None:
-        """Take another nickname; everyone, this person too, reads it in the room."""
-        old, room = self.name, self.room
-        assert old is not None
-        assert room is not None
-        name = self.chat.settings.nickname(nickname)
-        if name.shown == old.shown:
-            raise Refused("nick_same", f"you are {name.shown} already")
-        renamed = self.chat.event(Kind.RENAMED, self.id, old.shown, details={"new": name.shown})
-        await self._claim(name, self._released(old), (room.log.name, renamed))
-        self.name = name
+    async def resume(self, token: str, after: str = "", history: int = 0) -> None:
+        """Come back after a lost connection: the same person, and exactly what they missed."""
+        self._be_a_stranger()
+        person = self.chat.staying.get(digest(token))
+        if person is None:
+            raise Refused("resume_unknown", "nobody is expected back with that; it was too late, or of another server")
+        room = person.room
+        start = room.log.position(after) if after else None
+        others = tuple(nick for by, nick in room.members.nicks.items() if by != person.id)
+        await self._take_place(person, token, Arrival(room.log.tip, others), start, history)
 
-    async def history(self, limit: int) -> None:
-        """Show the last `limit` lines of talk up to where this person stands; what is said meanwhile follows after."""
-        reader, room = self.reader, self.room
+    async def _take_place(
+        self, person: Person, token: str, arrival: Arrival, start: Position | None, history: int
+    ) -> None:
+        """Be this person's connection from now on."""
+        chat, log = self.chat, person.room.log
+        self._deadline = self._cancel(self._deadline)
+        self.person = person
+        person.stay(self)
+        settings = chat.settings
+        welcome = self.wire.welcome(
+            Welcome(person.name.shown, settings.server_name, settings.version, person.room.name, *arrival, token)
+        )
+        if self.wire.welcomes_first:
+            self.outlet.write(welcome)
+        await self._recall(log, history, until=arrival.position)
+        if not self.wire.welcomes_first:
+            self.outlet.write(welcome)
+        if self.ended or self.lost:
+            return
+        cursor = arrival.position if start is None else start
+        self.reader = Reader(cursor, self.wire, self.outlet, person.id, self.wire.echoes, self._bug)
+        log.advance(self.reader)
+
+    async def history(self, limit: int, before: str = "") -> None:
+        """Show the last `limit` lines of talk (before a position); what is said meanwhile follows after."""
+        reader, person = self.reader, self.person
         assert reader is not None
-        assert room is not None
-        room.log.suspend(reader)
+        assert person is not None
+        log = person.room.log
+        log.suspend(reader)
         try:
-            await self._recall(room, reader.cursor, limit)
+            if before:
+                await self._recall(log, limit, before=log.position(before))
+            else:
+                await self._recall(log, limit, until=reader.cursor)
         finally:
-            room.log.resume(reader)
+            log.resume(reader)
 
-    async def _recall(self, room: Room, until: Position, limit: int) -> None:
-        async for entries in recall(room.log, until, limit):
-            for page in pages(self.wire.recall(room.log.name, entries)):
+    async def _recall(
+        self, log: Log, limit: int, until: Position | None = None, before: Position | None = None
+    ) -> None:
+        async for entries in recall(log, limit, until, before):
+            for page in pages(self.wire.recall(log.name, entries)):
                 await self._writable()
                 self.outlet.write(page)
 
-    def leave(self, reason: str = "") -> None:
-        """Be gone: others see it once, and the connection ends when what is pending has been written."""
+    def quit(self, reason: str) -> None:
+        """Leave for good."""
+        if self.person:
+            self.person.leave(reason)
+        self.close()
+
+    def displaced(self) -> None:
+        """The person came back on another connection."""
+        self.outlet.write(self.wire.refuse(Refused("resumed", "you came back on another connection"), ""))
+        self.person = None
+        self.close()
+
+    def close(self, reason: str = "") -> None:
+        """End the connection when what is pending has been written. Who can come back may; who cannot leaves."""
         if self.ended:
             return
         self.ended = True
+        self._greeting = self._cancel(self._greeting)
         self._deadline = self._cancel(self._deadline)
         self._stall = self._cancel(self._stall)
-        if self.reader and self.room:
-            self.room.log.stop(self.reader)
-        if self.name and self.room and not self.chat.stopping:
-            left = self.chat.event(Kind.LEFT, self.id, self.name.shown, reason)
-            ensureDeferred(self.chat.save_surely([(self.room.log.name, left), self._released(self.name)]))
+        self._stop_reading()
+        if self.person and self.person.connection is self:
+            self.person.linger(self.chat.settings.grace, reason)
         self.outlet.close()
 
     async def dismiss(self, words: str) -> None:
-        """The server stops: say so once all that was accepted has been shown, and leave."""
+        """The server stops: say so once all that was accepted has been shown, and close."""
         self._intake.hold(Hold.ANSWERING)
         await self._settled()
         if not self.ended:
             self.outlet.write(self.wire.answer(Answer(words)))
-            self.leave()
+            self.close()
 
     # Order: an answer comes after what the asker said before it, and before what is asked after it
 
@@ -288,26 +330,13 @@ class Session:
 
     async def _end(self) -> None:
         await self._settled()
-        self.leave()
+        self.close()
 
     async def _settled(self) -> None:
         """Until all that this person appended has come back, and the cursor has passed it."""
         await self.chat.journal.settled()
-        if self.reader and self.room:
-            await self.room.log.at_tip(self.reader)
-
-    async def _claim(self, name: Name, *events: tuple[str, Event]) -> None:
-        """Have a nickname claimed together with what depends on it, all or nothing; raises Refused."""
-        chat = self.chat
-        chat.directory.reserve(name, self.id)
-        claimed = chat.event(Kind.CLAIMED, self.id, name.shown, details=_forms(name))
-        failed = await chat.save([*events, (SERVER_LOG, claimed)])
-        if failed:
-            chat.directory.cancel(name, self.id)
-            raise _not_saved("that", failed)
-
-    def _released(self, name: Name) -> tuple[str, Event]:
-        return SERVER_LOG, self.chat.event(Kind.RELEASED, self.id, name.shown, details=_forms(name))
+        if self.reader and self.person:
+            await self.person.room.log.at_tip(self.reader)
 
     def _write_answer(self, data: bytes) -> None:
         """Answers go around the cursor: who asks and does not read must not fill the memory, so no more is asked."""
@@ -330,34 +359,44 @@ class Session:
 
     # What goes wrong
 
-    def _unsaved(self, why: NotSaved) -> None:
-        if not self.ended:
-            self._write_answer(self.wire.refuse(_not_saved("your line", why), ""))
+    def _told(self, outcome: NotSaved | Repeated, id: str = "") -> None:
+        """What this person appended does not come back from the log: it was not saved, or had been said before."""
+        if self.ended:
+            return
+        if isinstance(outcome, Repeated):
+            self._write_answer(b"".join(self.wire.render(outcome.log, [outcome.entry])))
+        else:
+            self._write_answer(self.wire.refuse(not_saved("your line", outcome), id))
 
     def _too_late(self) -> None:
         self._deadline = None
         self.outlet.write(self.wire.refuse(Refused("too_late", "no nickname came in time; come again"), ""))
-        self.leave()
+        self.close()
+
+    # Small things
+
+    def _entrance(self) -> Room:
+        return self.chat.rooms[self.chat.settings.room]
+
+    def _be_a_stranger(self) -> None:
+        if self.person is not None:
+            raise Refused("entered", f"you are {self.person.name.shown} already; /nick takes another nickname")
+
+    def _greet_now(self) -> None:
+        self._greeting = None
+        self.greet()
+
+    def _stop_reading(self) -> None:
+        if self.reader and self.person:
+            self.person.room.log.stop(self.reader)
 
     @staticmethod
     def _cancel(delayed: Delayed | None) -> None:
         if delayed:
             delayed.cancel()
 
-    def _cannot_read(self, failure: Failure) -> None:
-        self._bug(failure)
-
     def _bug(self, failure: Failure) -> None:
         """One connection must not cost the others anything: log it, let this one go, keep serving."""
-        self._log.failure("session {id} failed", failure, id=self.id)
+        self._log.failure("a session failed", failure)
         self.outlet.write(self.wire.refuse(Refused("bug", "something went wrong in the server; come again"), ""))
-        self.leave()
-
-
-def _not_saved(what: str, why: NotSaved) -> Refused:
-    outcome = "was not saved" if why.certain else "may not have been saved"
-    return Refused("not_saved", f"{what} {outcome}: {why.words}")
-
-
-def _forms(name: Name) -> dict[str, str]:
-    return {"folded": name.folded, "skeleton": name.skeleton}
+        self.close()

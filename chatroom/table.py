@@ -26,6 +26,8 @@ class Takes(Enum):
     REST = "text"
     NUMBER = "a whole number"
     SWITCH = "on or off"
+    OBJECT = "an object"
+    """Only by field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Parameter:
     shown: str
     takes: Takes = Takes.WORD
     optional: bool = False
+    by_order: bool = True
+    """False for what only programs give, by its field."""
 
     def __str__(self) -> str:
         return f"[{self.shown}]" if self.optional else self.shown
@@ -64,7 +68,7 @@ class Ask:
 
     @property
     def usage(self) -> str:
-        return " ".join([f"/{self.name}", *map(str, self.parameters)])
+        return " ".join([f"/{self.name}", *(str(parameter) for parameter in self.parameters if parameter.by_order)])
 
     def bind(self, command: Command) -> dict[str, object]:
         """The parameters by field; raises Refused for what is missing, too much, or not of its kind."""
@@ -81,6 +85,8 @@ class Ask:
     def _by_order(self, words: str) -> dict[str, object]:
         given: dict[str, object] = {}
         for parameter in self.parameters:
+            if not parameter.by_order:
+                continue
             if parameter.takes is Takes.REST:
                 word, words = words, ""
             else:
@@ -94,7 +100,9 @@ class Ask:
 
     def _read(self, parameter: Parameter, value: object) -> object:
         match parameter.takes, value:
-            case ((Takes.WORD | Takes.REST), str()):
+            case ((Takes.WORD | Takes.REST), str()) if value.strip():
+                return value
+            case Takes.OBJECT, dict():
                 return value
             case Takes.NUMBER, bool():
                 raise self._refused()

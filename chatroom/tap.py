@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import resource
+import sys
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from os import fsdecode
+from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
@@ -13,12 +19,15 @@ from twisted.application.service import IService
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
+from twisted.logger import Logger
 
+from . import __version__
 from .chat import Chat, Settings
 from .commands import COMMANDS
 from .names import nickname
 from .options import DEFAULT_LINE, UNLIMITED, Options
 from .protocols.line import LineFactory
+from .protocols.proxied import ProxiedEndpoint
 from .service import ChatService, Listener
 from .storage.opening import open_storage
 
@@ -41,6 +50,7 @@ def service(options: Options, reactor: Any) -> ChatService:
     interval, burst = options["rate"]
     settings = Settings(
         server_name=options["server-name"],
+        version=__version__,
         room=options["room"],
         motd=options["motd"],
         history=options["history"],
@@ -51,11 +61,12 @@ def service(options: Options, reactor: Any) -> ChatService:
         connections=options["connections"],
         connections_per_address=UNLIMITED if unlimited else options["connections-per-address"],
         stalled_timeout=options["stalled"],
+        grace=options["grace"],
     )
     chat = Chat(reactor, time.time, token_hex(STAMP_BYTES), settings)
     factory = LineFactory(chat, COMMANDS, options["max-line"])
     listeners = [
-        Listener("--line", line, _endpoint(reactor, "--line", line), factory, _telnet)
+        Listener("--line", line, _endpoint(reactor, "--line", line), factory, partial(_invitation, line))
         for line in options.lines or [DEFAULT_LINE]
         if line != "off"
     ]
@@ -65,11 +76,28 @@ def service(options: Options, reactor: Any) -> ChatService:
         chat,
         partial(open_storage, options["storage"], reactor=reactor, durability=options["durability"]),
         listeners,
+        partial(_complain, options.parent or {}),
     )
 
 
+def _complain(twistd: Mapping[str, Any], words: str) -> None:
+    """Tell whoever starts the server why it does not: in the log, and where a log does not hide it."""
+    Logger(__name__).error("{words}", words=words)
+    pipe = twistd.get("statusPipe")
+    if pipe is None:
+        sys.__stderr__.write(f"chatroom: {words}\n")  # in place of sys.stderr stands the log
+    else:  # a daemon, whose parent waits at the terminal for "0", or for "1 " and words, 100 bytes in all
+        with suppress(OSError):  # it waits no longer
+            os.write(pipe, f"1 {words}".encode()[:100])
+    if twistd.get("pidfile"):
+        atexit.register(Path(twistd["pidfile"]).unlink, missing_ok=True)
+
+
 def _endpoint(reactor: Any, option: str, description: str) -> IStreamServerEndpoint:
+    kind, _, within = description.partition(":")
     try:
+        if kind == "haproxy":
+            return ProxiedEndpoint(serverFromString(reactor, within))
         endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
         return endpoint
     except (
@@ -78,13 +106,16 @@ def _endpoint(reactor: Any, option: str, description: str) -> IStreamServerEndpo
         raise SystemExit(f"chatroom: {option} {description}: not an endpoint that can be opened: {error!r}") from None
 
 
-def _telnet(address: IAddress) -> str:
+def _invitation(description: str, address: IAddress) -> str:
     """How a person gets in at an address that speaks lines."""
     if isinstance(address, UNIXAddress):
         return f"nc -U {fsdecode(address.name or b'')}"
     assert isinstance(address, IPv4Address | IPv6Address)
     host = {"0.0.0.0": "this-machine", "::": "this-machine", "127.0.0.1": "localhost", "::1": "localhost"}
-    return f"telnet {host.get(address.host, address.host)} {address.port}"
+    place = host.get(address.host, address.host), address.port
+    if description.partition(":")[0] in ("ssl", "tls"):
+        return "openssl s_client -quiet -connect {}:{}".format(*place)
+    return "telnet {} {}".format(*place)
 
 
 def _raise_open_files() -> None:

@@ -5,6 +5,7 @@ Knows transports and line ends; not what a line means.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, ITCPTransport
@@ -17,8 +18,10 @@ from ..chat import Chat
 from ..request import Refused
 from ..session import Session
 from ..table import Table
+from ..wire import OPENINGS
 from ..wire.text import TEXT
 from .outlet import outlet_for
+from .tcp import Pulse
 from .telnet import CUT, LineInput
 
 SLICE = 2048
@@ -28,6 +31,9 @@ once would take 98 ms instead of 12."""
 END_OF_FILE = b"\x04"
 """Ctrl-D: telnet sends it bare, without an end of line, and the person waits."""
 
+NOT_LINES = re.compile(rb"[A-Z]+ \S+ HTTP/[0-9]|\x16\x03")
+"""How HTTP requests and TLS handshakes begin. Of what follows, something would become a nickname, and the rest be said."""
+
 
 @implementer(IHalfCloseableProtocol)
 class LineProtocol(LineReceiver):
@@ -35,8 +41,11 @@ class LineProtocol(LineReceiver):
 
     delimiter = b"\n"
     MAX_LENGTH = 1 << 20  # never reached: LineInput cuts lines before
+    _undecided = True
+    _first = True
     _no_more = False
     _ended = False
+    _pulse: Pulse | None = None
 
     def __init__(self, factory: LineFactory) -> None:
         self._chat = factory.chat
@@ -46,14 +55,18 @@ class LineProtocol(LineReceiver):
     def connectionMade(self) -> None:
         transport: Any = self.transport
         if ITCPTransport.providedBy(transport):
-            transport.setTcpNoDelay(True)  # without it, Nagle and delayed ACK take 35 ms at p99
-            transport.setTcpKeepAlive(True)  # a connection whose network is gone says nothing by itself
+            self._pulse = Pulse(transport, self._chat.clock)
         self.session = Session(self._chat, self._table, TEXT, self)
         self._outlet = outlet_for(transport, self.session, self._chat.clock)
         self._outlet.start()
         self.session.start(self._outlet, getattr(transport.getPeer(), "host", ""))
 
     def dataReceived(self, data: bytes) -> None:
+        if self.session.ended:
+            return
+        if self._undecided and data:
+            self._undecided = False
+            self._choose_format(data)
         clean, answers = self._input.feed(data)
         if answers:
             self._outlet.write(answers)
@@ -62,8 +75,21 @@ class LineProtocol(LineReceiver):
         for start in range(0, max(len(clean), 1), SLICE):
             super().dataReceived(clean[start : start + SLICE])
 
+    def _choose_format(self, data: bytes) -> None:
+        for opening in OPENINGS:
+            if data.startswith(opening.begins):
+                self.session.speak(opening.format)
+                self._input.max_line = opening.max_line
+                self._input.telnet = False
+
     def lineReceived(self, line: bytes) -> None:
-        if line.endswith(CUT):
+        first, self._first = self._first, False
+        if first and NOT_LINES.match(line):
+            self.session.refuse(
+                Refused("not_lines", "people and programs that send lines chat here; this is no web server")
+            )
+            self.session.end()
+        elif line.endswith(CUT):
             self.session.refuse(
                 Refused("line_too_long", f"a line has at most {self._input.max_line} bytes; yours was not said")
             )
@@ -75,6 +101,7 @@ class LineProtocol(LineReceiver):
         self._end_when_all_is_received()
 
     def readConnectionLost(self) -> None:
+        self._outlet.no_more_input()
         self._no_more = True
         self._end_when_all_is_received()
 
@@ -82,6 +109,8 @@ class LineProtocol(LineReceiver):
         """Nobody reads any more; connectionLost follows."""
 
     def connectionLost(self, reason: Failure | None = None) -> None:
+        if self._pulse:
+            self._pulse.stop()
         self._outlet.lost()
         self._no_more = True
         self.session.lose()

@@ -15,7 +15,7 @@ from twisted.internet.tcp import Connection
 from twisted.protocols.policies import ProtocolWrapper
 from zope.interface import implementer
 
-from ..chat import Clock, Delayed
+from ..person import Clock, Delayed
 
 CLOSE_TIMEOUT = 5.0
 """Seconds for the other side to take what is pending at the end; a TLS peer that is gone would keep us for ever."""
@@ -31,7 +31,7 @@ class Drain(Protocol):
 class Outlet:
     """What every outlet does alike: closing, and asking the kernel what it still holds."""
 
-    __slots__ = ("_abort", "_clock", "_closed", "_session", "_transport", "full")
+    __slots__ = ("_abort", "_clock", "_closed", "_more_input", "_session", "_transport", "full")
 
     def __init__(self, transport: Any, session: Drain, clock: Clock) -> None:
         self.full = False
@@ -39,6 +39,7 @@ class Outlet:
         self._session = session
         self._clock = clock
         self._closed = False
+        self._more_input = True
         self._abort: Delayed | None = None
 
     def close(self) -> None:
@@ -48,6 +49,15 @@ class Outlet:
             self._abort = self._clock.callLater(CLOSE_TIMEOUT, self._abort_now)
             # A registered producer would keep the connection open for ever.
             self._transport.unregisterProducer()
+            self._end()
+
+    def _end(self) -> None:
+        self._transport.loseConnection()
+
+    def no_more_input(self) -> None:
+        """The other side sends no more."""
+        self._more_input = False
+        if self._closed:
             self._transport.loseConnection()
 
     def _abort_now(self) -> None:
@@ -106,6 +116,15 @@ class DirectOutlet(Outlet):
         if self.full:
             self.full = False
             self._session.drained()
+
+    def _end(self) -> None:
+        if self._more_input:
+            # To close a socket while something comes in resets the connection, and what the other side has not taken yet
+            # is lost (RFC 1122, 4.2.2.13). So only our half is closed, and what comes goes nowhere, until it closes its own.
+            self._transport.loseWriteConnection()
+            self._transport.resumeProducing()
+        else:
+            super()._end()
 
 
 @implementer(IPushProducer)

@@ -43,3 +43,10 @@ class Followers:
                     committed(entries)
                 except Exception:
                     self._log.failure("A follower of {name!r} failed", name=log)
+
+
+def numbered(text: str) -> int:
+    """A position that is a number, as both our storages have them; raises ValueError for what is none."""
+    if not (text.isascii() and text.isdecimal()) or len(text) > 18:  # below 2**63
+        raise ValueError(f"{text[:20]!r} is no position")
+    return int(text)

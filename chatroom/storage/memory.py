@@ -6,15 +6,16 @@ Several chats may share one, as nodes share a database: each follows for itself.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import islice
 from typing import cast
 
 from twisted.internet.defer import Deferred, succeed
 
 from ..event import Entry, Kind, Position
-from ..log import Batch
-from .followers import Committed, Followers
+from ..log import Batch, Repeated
+from .followers import Committed, Followers, numbered
+from .repeats import First, Sent, repeated, sent_as, sift
 
 
 class MemoryStorage:
@@ -22,22 +23,27 @@ class MemoryStorage:
 
     def __init__(self) -> None:
         self._logs: dict[str, list[Entry]] = {}
+        self._firsts: dict[Sent, First] = {}
         self._followers = Followers()
         self._turns: deque[Callable[[], None]] = deque()
         self._busy = False
 
-    def append(self, batch: Batch) -> Deferred[None]:
+    def append(self, batch: Batch) -> Deferred[Sequence[Repeated]]:
         batch = tuple(batch)
-        appended: Deferred[None] = Deferred()
+        appended: Deferred[Sequence[Repeated]] = Deferred()
 
         def commit() -> None:
             news: dict[str, list[Entry]] = {}
-            for log, event in batch:
+            new, repeats = sift(batch, self._firsts)
+            for log, event in new:
                 entries = self._logs.setdefault(log, [])
                 entries.append(Entry(len(entries) + 1, event))
                 news.setdefault(log, []).append(entries[-1])
+                sent = sent_as(event)
+                if sent is not None:
+                    self._firsts.setdefault(sent, (log, entries[-1]))
             self._followers.tell(news)
-            appended.callback(None)
+            appended.callback(repeated(repeats, self._firsts, {}))
 
         self._in_turn(commit)
         return appended
@@ -74,6 +80,9 @@ class MemoryStorage:
 
         self._in_turn(follow)
         return followed
+
+    def position(self, text: str) -> Position:
+        return numbered(text)
 
     def close(self) -> Deferred[None]:
         """Nothing to let go of; and others may share it."""

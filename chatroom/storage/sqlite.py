@@ -6,7 +6,7 @@ This is the reactor's side: gives work to the threads, and tells the followers w
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Collection, Generator, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -15,8 +15,9 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
 
 from ..event import Entry, Kind, Position
-from ..log import Batch, NotSaved
-from .followers import Committed, Followers
+from ..log import Batch, NotSaved, Repeated
+from .followers import Committed, Followers, numbered
+from .repeats import News
 from .sqlite_file import DatabaseFile, Durability
 from .sqlite_schema import HIGHEST, entries, select
 from .sqlite_writer import Writer
@@ -39,10 +40,16 @@ class SqliteStorage:
         self._reading = OneThread("reader", reactor)
         self._closed = False
 
-    def append(self, batch: Batch) -> Deferred[None]:
+    def append(self, batch: Batch) -> Deferred[Sequence[Repeated]]:
         if self._closed:
             return fail(NotSaved("the storage is closed"))
-        return self._writing.do(partial(self._writer.commit, tuple(batch))).addCallback(self._followers.tell)
+
+        def tell(committed: tuple[News, Sequence[Repeated]]) -> Sequence[Repeated]:
+            news, repeats = committed
+            self._followers.tell(news)
+            return repeats
+
+        return self._writing.do(partial(self._writer.commit, tuple(batch))).addCallback(tell)
 
     def read(
         self,
@@ -78,6 +85,9 @@ class SqliteStorage:
 
         # Asked of the writer's thread, whose results come back in order: no commit slips in between.
         return self._writing.do(partial(self._writer.last, log)).addCallback(follow)
+
+    def position(self, text: str) -> Position:
+        return numbered(text)
 
     @inlineCallbacks
     def close(self) -> Generator[Deferred[Any], None, None]:

@@ -37,8 +37,11 @@ CREATE TABLE entries (
     nick     TEXT    NOT NULL,   -- the nickname as it was then, or ''
     text     TEXT    NOT NULL,
     details  TEXT,               -- a JSON object, or NULL for none
+    id       TEXT,               -- the `id` in `details`, by which a repeat is known; NULL for none, and for an
+                                 -- event of which another log has the entry that says so
     PRIMARY KEY (log, sort, position)
 ) WITHOUT ROWID;
+CREATE UNIQUE INDEX entries_sent ON entries (by, id) WHERE id IS NOT NULL;
 CREATE TRIGGER entries_deleted AFTER DELETE ON entries BEGIN
     UPDATE logs SET deleted = max(deleted, OLD.position) WHERE id = OLD.log;
 END;
@@ -56,12 +59,12 @@ _KINDS = {kind.value: kind for kind in Kind}
 _KINDS_OF = {sort: frozenset(kind for kind in Kind if kind.sort is sort) for sort in Sort}
 
 COLUMNS = 10
-"""Of `entries`: that many values make a row."""
+"""Of `entries`, the id left out: that many values make a row; one more in a batch with ids."""
 
 NEW_LOG = "INSERT INTO logs (name) VALUES (?) RETURNING id"
 
 _NEWEST = ", ".join(
-    f"ifnull((SELECT max(position) FROM entries WHERE log = id AND sort = {sort}), 0)" for sort in _SORTS.values()
+    f"ifnull((SELECT max(position) FROM entries WHERE log = logs.id AND sort = {sort}), 0)" for sort in _SORTS.values()
 )
 LAST = f"SELECT id, max(deleted, {_NEWEST}) FROM logs WHERE name = ?"
 """The id of a log and the last position that was given in it."""
@@ -73,10 +76,20 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @cache
-def insert(rows: int) -> str:
-    """Takes the values of so many rows, and how many of them to insert: a few statements serve for all batches."""
-    row = f"({', '.join('?' * COLUMNS)})"
-    return f"INSERT INTO entries SELECT * FROM (VALUES {', '.join([row] * rows)}) LIMIT ?"
+def insert(rows: int, ids: bool) -> str:
+    """Takes the values of so many rows, with an id each or none at all, and how many of them to insert: a few statements
+    serve for all batches."""
+    row = f"({', '.join('?' * (COLUMNS + ids))})"
+    return f"INSERT INTO entries SELECT *{'' if ids else ', NULL'} FROM (VALUES {', '.join([row] * rows)}) LIMIT ?"
+
+
+@cache
+def firsts(rows: int) -> str:
+    """Takes so many authors and ids, and gives what was kept under them, as JSON in one row: the log, then as `select`."""
+    return f"""WITH sent(author, given) AS (VALUES {", ".join(["(?, ?)"] * rows)})
+        SELECT json_group_array(json_array(name, position, kind, time, eid, by, nick, text, json(details)))
+        FROM sent CROSS JOIN entries INDEXED BY entries_sent ON by = author AND entries.id = given
+        CROSS JOIN logs ON logs.id = log"""
 
 
 def values(log: int, position: int, event: Event) -> tuple[object, ...]:
@@ -108,10 +121,19 @@ def select(kinds: Collection[Kind] | None, newest: bool) -> str:
 def entries(rows: str) -> list[Entry]:
     """What `select` gave, as entries in the same order."""
     found: Sequence[Sequence[Any]] = json.loads(rows)
-    return [
-        Entry(position, Event(_KINDS[word], time, eid, by, nick, text, _frozen(details)))
-        for position, word, time, eid, by, nick, text, details in found
-    ]
+    return [_entry(*row) for row in found]
+
+
+def logs_and_entries(rows: str) -> list[tuple[str, Entry]]:
+    """What `firsts` gave."""
+    found: Sequence[Sequence[Any]] = json.loads(rows)
+    return [(log, _entry(*row)) for log, *row in found]
+
+
+def _entry(
+    position: int, word: str, time: int, eid: str, by: str, nick: str, text: str, details: dict[str, Any] | None
+) -> Entry:
+    return Entry(position, Event(_KINDS[word], time, eid, by, nick, text, _frozen(details)))
 
 
 def _frozen(details: dict[str, Any] | None) -> Mapping[str, Any]:

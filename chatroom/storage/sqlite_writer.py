@@ -6,15 +6,17 @@ Knows nothing of followers or Deferreds.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 
 from ..event import Entry, Event
-from ..log import Batch, NotSaved
+from ..log import Batch, NotSaved, Repeated
+from .repeats import First, News, Sent, has_ids, repeated, sent_as, sift
 from .sqlite_file import DatabaseFile
-from .sqlite_schema import COLUMNS, LAST, NEW_LOG, insert, values
+from .sqlite_schema import COLUMNS, LAST, NEW_LOG, firsts, insert, logs_and_entries, values
 
 _ROWS = 1024
-"""In one statement: 10 variables each, and SQLite allows 32,766."""
+"""In one statement: 10 or 11 variables each, and SQLite allows 32,766."""
 
 _LOGS = 10_000
 """Whose last positions are remembered, some 2 MiB; then the memory starts afresh."""
@@ -41,14 +43,13 @@ class Writer:
         self._connection: sqlite3.Connection | None = None
         self._lasts: dict[str, tuple[int, int]] = {}
 
-    def commit(self, batch: Batch) -> dict[str, list[Entry]]:
-        """Durable when it returns: the new entries of each log, in order."""
+    def commit(self, batch: Batch) -> tuple[News, Sequence[Repeated]]:
+        """Durable when it returns: the new entries of each log, in order, and the events that had been sent before."""
         try:
             return self._commit(batch)
         except BaseException as error:
             self._lasts.clear()
-            if self._connection is not None and self._connection.in_transaction:
-                self._connection.rollback()
+            self._roll_back()
             if not isinstance(error, sqlite3.Error) or isinstance(error, _EVENTS_FAULT):
                 raise
             code = error.sqlite_errorcode & 0xFF
@@ -70,7 +71,39 @@ class Writer:
             self._connection = self._file.writer()
         return self._connection
 
-    def _commit(self, batch: Batch) -> dict[str, list[Entry]]:
+    def _roll_back(self) -> None:
+        if self._connection is not None and self._connection.in_transaction:
+            self._connection.rollback()
+
+    def _commit(self, batch: Batch) -> tuple[News, Sequence[Repeated]]:
+        if not has_ids(batch):  # nearly always
+            return self._keep(batch, ids=False), ()
+        new, repeats = sift(batch)
+        known: dict[Sent, First] = {}
+        try:
+            news = self._keep(new, ids=True)
+        except sqlite3.IntegrityError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+                raise
+            # Looked up only now: a repeat is rare, and the index finds it out without being asked for each id.
+            self._roll_back()
+            known = self._known(new)
+            new, repeats = sift(batch, known)
+            news = self._keep(new, ids=True)
+        return news, repeated(repeats, known, news)
+
+    def _known(self, batch: Batch) -> dict[Sent, First]:
+        """What was kept before of that which the batch sends."""
+        sent = list({sent: None for _, event in batch if (sent := sent_as(event))})
+        known: dict[Sent, First] = {}
+        for start in range(0, len(sent), _ROWS):
+            some = [value for pair in sent[start : start + _ROWS] for value in pair]
+            size = _power_of_two(len(some) // 2)
+            (rows,) = self._opened().execute(firsts(size), [*some, *[None] * (size * 2 - len(some))]).fetchone()
+            known |= {(first[1].event.by, first[1].event.details["id"]): first for first in logs_and_entries(rows)}
+        return known
+
+    def _keep(self, batch: Batch, *, ids: bool) -> News:
         connection = self._opened()
         events: dict[str, list[Event]] = {}
         for log, event in batch:
@@ -82,6 +115,7 @@ class Writer:
         whole = len(batch) <= _ROWS and None not in lasts.values()
         if not whole:
             connection.execute("BEGIN IMMEDIATE")
+        marked: set[Sent] = set()
         row: list[object] = []
         news: dict[str, list[Entry]] = {}
         for log, some in events.items():
@@ -89,8 +123,10 @@ class Writer:
             news[log] = [Entry(position, event) for position, event in enumerate(some, last + 1)]
             for position, event in enumerate(some, last + 1):
                 row += values(number, position, event)
+                if ids:
+                    row.append(_mark(event, marked))
             lasts[log] = number, last + len(some)
-        _insert(connection, row, len(batch))
+        _insert(connection, row, COLUMNS + ids, len(batch))
         if not whole:
             connection.execute("COMMIT")
         if len(self._lasts) > _LOGS:
@@ -99,9 +135,22 @@ class Writer:
         return news
 
 
-def _insert(connection: sqlite3.Connection, row: list[object], count: int) -> None:
+def _mark(event: Event, marked: set[Sent]) -> str | None:
+    """The event's id, for its first entry in a batch; the index allows no other one."""
+    sent = sent_as(event)
+    if sent is None or sent in marked:
+        return None
+    marked.add(sent)
+    return sent[1]
+
+
+def _insert(connection: sqlite3.Connection, row: list[object], columns: int, count: int) -> None:
     for start in range(0, count, _ROWS):
-        some = row[start * COLUMNS : (start + _ROWS) * COLUMNS]
-        rows = len(some) // COLUMNS
-        size = 1 << (rows - 1).bit_length()
-        connection.execute(insert(size), [*some, *[None] * ((size - rows) * COLUMNS), rows])
+        some = row[start * columns : (start + _ROWS) * columns]
+        rows = len(some) // columns
+        size = _power_of_two(rows)
+        connection.execute(insert(size, columns > COLUMNS), [*some, *[None] * ((size - rows) * columns), rows])
+
+
+def _power_of_two(rows: int) -> int:
+    return 1 << (rows - 1).bit_length()

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from time import gmtime, strftime
 
-from ..event import Entry, Event, Kind, Position
-from ..request import Answer, Command, Refused
+from ..event import Entry, Event, Kind
+from ..request import Answer, Command, Refused, Welcome
 from ..text import clean, decode, safe
 
 END = "\r\n"
@@ -28,6 +28,8 @@ class TextFormat:
     """Lines for people."""
 
     echoes = False
+    resumes = False
+    welcomes_first = False
 
     # In
 
@@ -52,12 +54,12 @@ class TextFormat:
         crowd = _Crowd()
         for entry in entries:
             event = entry.event
+            if crowd.nicks and not crowd.takes(event):
+                crowd.tell(pieces)
             if event.kind is Kind.SAID:
                 line = f"{event.nick}: {event.text}"
                 pieces.append(f"{line}\r\n".encode() if line.isprintable() else _lines(_talk(event)))
             elif event.kind is Kind.JOINED or event.kind is Kind.LEFT:
-                if not crowd.takes(event):
-                    crowd.tell(pieces)
                 crowd.add(event, len(pieces))
                 pieces.append(b"")
             else:
@@ -79,9 +81,11 @@ class TextFormat:
         people = {0: "nobody is here yet", 1: "one is here"}.get(present, f"{present} are here")
         return _lines([f"Welcome to {server_name}, room #{room}: {people}.", "What nickname would you like?"])
 
-    def welcome(self, nick: str, server_name: str, room: str, position: Position, others: Sequence[str]) -> bytes:
-        company = f"in #{room} with {_people(others)}" if others else f"alone in #{room}"
-        return _lines([f"* You are {nick}, {company}. /help lists the commands, bye leaves."])
+    def welcome(self, welcome: Welcome) -> bytes:
+        company = (
+            f"in #{welcome.room} with {_people(welcome.others)}" if welcome.others else f"alone in #{welcome.room}"
+        )
+        return _lines([f"* You are {welcome.nick}, {company}. /help lists the commands, bye leaves."])
 
     def answer(self, answer: Answer, command: Command | None = None) -> bytes:
         return _lines([f"* {line}" for line in answer.words.split("\n")]) if answer.words else b""
@@ -96,21 +100,21 @@ class _Crowd:
     def __init__(self) -> None:
         self._kind = Kind.JOINED
         self._reason = ""
-        self._nicks: list[str] = []
+        self.nicks: list[str] = []
         self._place = 0
 
     def takes(self, event: Event) -> bool:
         return event.kind is self._kind and event.text == self._reason
 
     def add(self, event: Event, place: int) -> None:
-        if not self._nicks:
+        if not self.nicks:
             self._kind, self._reason, self._place = event.kind, event.text, place
-        self._nicks.append(event.nick)
+        self.nicks.append(event.nick)
 
     def tell(self, pieces: list[bytes]) -> None:
-        if self._nicks:
-            pieces[self._place] = _lines([_happened(_people(self._nicks), self._kind, self._reason)])
-            self._nicks = []
+        if self.nicks:
+            pieces[self._place] = _lines([_happened(_people(self.nicks), self._kind, self._reason)])
+            self.nicks = []
 
 
 def _talk(event: Event) -> list[str]:

@@ -1,0 +1,96 @@
+"""Connections through a proxy that tells first whose they are (the PROXY protocol of HAProxy, versions 1 and 2).
+
+Twisted's own `haproxy:` lets the protocol begin before that is known, and everyone counts as coming from the proxy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IListeningPort,
+    IProtocol,
+    IProtocolFactory,
+    IStreamServerEndpoint,
+    ITransport,
+)
+from twisted.internet.protocol import Protocol
+from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper, HAProxyWrappingFactory
+from twisted.protocols.policies import TimeoutMixin
+from twisted.python.failure import Failure
+from zope.interface import directlyProvides, implementer, providedBy
+
+HEADER_TIMEOUT = 5.0
+"""Seconds for the proxy's header, which comes with the connection: the specification says 3 at least."""
+
+
+@implementer(IHalfCloseableProtocol)
+class _Proxied(HAProxyProtocolWrapper, TimeoutMixin):
+    """Twisted's wrapper, but the protocol within begins when the header has come."""
+
+    _begun = False
+
+    def makeConnection(self, transport: ITransport) -> None:
+        self._within: IProtocol = self.wrappedProtocol
+        self.wrappedProtocol = _Rest()
+        directlyProvides(self, providedBy(transport))
+        Protocol.makeConnection(self, transport)
+        self.factory.registerProtocol(self)
+        self.setTimeout(HEADER_TIMEOUT)
+
+    def dataReceived(self, data: bytes) -> None:
+        super().dataReceived(data)
+        if self._proxyInfo is not None and not self._begun:
+            self._begin()
+
+    def _begin(self) -> None:
+        self._begun = True
+        self.setTimeout(None)
+        rest, self.wrappedProtocol = self.wrappedProtocol.data, self._within
+        self._within.makeConnection(self)
+        if rest:
+            self._within.dataReceived(rest)
+
+    def timeoutConnection(self) -> None:
+        self.abortConnection()
+
+    def readConnectionLost(self) -> None:
+        if self._begun:
+            IHalfCloseableProtocol(self._within).readConnectionLost()
+        else:
+            self.abortConnection()
+
+    def writeConnectionLost(self) -> None:
+        """Nobody reads any more; connectionLost follows."""
+
+    def connectionLost(self, reason: Failure) -> None:
+        self.setTimeout(None)
+        super().connectionLost(reason)
+
+
+class _Rest(Protocol):
+    """What came in one piece with the header."""
+
+    data = b""
+
+    def dataReceived(self, data: bytes) -> None:
+        self.data += data
+
+
+class _ProxiedFactory(HAProxyWrappingFactory):
+    protocol = _Proxied
+    noisy = False
+
+
+@implementer(IStreamServerEndpoint)
+class ProxiedEndpoint:
+    """Listens where another endpoint does, for proxies."""
+
+    def __init__(self, within: IStreamServerEndpoint) -> None:
+        self._within = within
+
+    def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
+        listening: Any = self._within.listen(_ProxiedFactory(factory))
+        return listening

@@ -1,0 +1,134 @@
+"""The format for programs: one JSON object on a line, both ways (docs/json.md). Bytes to commands, entries to bytes.
+
+-> {"hello": {"nick": "alice"}}            <- {"welcome": {...}}
+-> {"say": {"text": "hi"}, "id": "1"}      <- {"event": "said", "room": "lobby", "position": "17", ...}
+-> {"who": {}}                             <- {"answer": "who", ...} or {"refused": {"code": ..., "words": ...}}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from time import gmtime, strftime
+from typing import Any
+
+from ..event import Entry, Kind
+from ..request import Answer, Command, Refused, Welcome
+from ..text import clean_lines
+
+MAX_LINE = 64 * 1024
+"""Bytes in one line: a text of several lines is one message here."""
+
+ID_LONGEST = 200
+"""Characters of a request's id: it is kept with what was said."""
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+_quoted = json.encoder.encode_basestring_ascii
+"""ASCII alone, so that whatever reads it, a terminal too, is safe."""
+
+
+class JsonFormat:
+    """JSON lines for programs."""
+
+    echoes = True
+    resumes = True
+    welcomes_first = True
+
+    # In
+
+    def parse(self, line: bytes, entered: bool) -> Command | None:
+        if not line.strip():
+            return None
+        try:
+            asked: object = json.loads(line)
+        except (ValueError, RecursionError):
+            raise Refused("not_json", "that is not a JSON object") from None
+        if not isinstance(asked, dict):
+            raise Refused("not_json", "that is JSON, but not an object")
+        id = asked.pop("id", "")
+        if not isinstance(id, str) or len(id) > ID_LONGEST or not _encodable(id):
+            raise Refused("bad_id", f"an id is a string of at most {ID_LONGEST} characters")
+        for name, fields in asked.items():
+            if isinstance(fields, dict):
+                return Command(name, fields=_clean(fields), id=id)
+        raise Refused("no_request", 'a request is {"NAME": {...}}, such as {"say": {"text": "hi"}}', id=id)
+
+    # Out, for everybody
+
+    def render(self, log: str, entries: Sequence[Entry]) -> list[bytes]:
+        return [self._event(log, entry, "") for entry in entries]
+
+    def recall(self, log: str, entries: Sequence[Entry]) -> list[bytes]:
+        return [self._event(log, entry, ',"history":true') for entry in entries]
+
+    def _event(self, log: str, entry: Entry, more: str) -> bytes:
+        kind, time, eid, _, nick, text, details = entry.event
+        room = _quoted(log.removeprefix("#"))
+        if kind is Kind.STARTED:
+            more += f',"members":{_encode([forms[0] for forms in details.get("kept", {}).values()])}'
+        elif kind is Kind.LEFT:
+            more += f',"reason":{_quoted(text)}' if text else ""
+        elif kind is Kind.SAID or kind is Kind.DID:
+            more += f',"text":{_quoted(text)}'
+        if "new" in details:
+            more += f',"new":{_quoted(details["new"])}'
+        if "id" in details:
+            more += f',"id":{_quoted(details["id"])}'
+        return (
+            f'{{"event":"{kind.value}","room":{room},"position":"{entry.position}","eid":{_quoted(eid)},'
+            f'"time":"{_second(time // 1000)}.{time % 1000:03}Z","nick":{_quoted(nick)}{more}}}\n'
+        ).encode()
+
+    # Out, for one
+
+    def greet(self, server_name: str, room: str, present: int) -> bytes:
+        return b""
+
+    def welcome(self, welcome: Welcome) -> bytes:
+        members = [welcome.nick, *welcome.others]
+        return _line(
+            {
+                "welcome": {
+                    "nick": welcome.nick,
+                    "server": welcome.server,
+                    "version": welcome.version,
+                    "rooms": {welcome.room: {"members": members, "position": str(welcome.position)}},
+                    "resume": welcome.token,
+                }
+            }
+        )
+
+    def answer(self, answer: Answer, command: Command | None = None) -> bytes:
+        if command is None:
+            return _line({"notice": answer.words})
+        return _line({"answer": command.name, **answer.fields, **({"id": command.id} if command.id else {})})
+
+    def refuse(self, refused: Refused, id: str) -> bytes:
+        told = {"code": refused.code, "words": refused.words, **refused.fields}
+        return _line({"refused": told, **({"id": id} if id else {})})
+
+
+@lru_cache(64)
+def _second(seconds: int) -> str:
+    """RFC 3339, without its end."""
+    return strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds))
+
+
+def _line(told: Mapping[str, object]) -> bytes:
+    return f"{_encode(told)}\n".encode()
+
+
+def _clean(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: clean_lines(value) if isinstance(value, str) else value for name, value in fields.items()}
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+JSON = JsonFormat()
