@@ -13,7 +13,7 @@ from .connections import Connections
 from .directory import SERVER_LOG, Directory
 from .event import NO_DETAILS, Event, Kind
 from .journal import Journal
-from .log import Batch, NotSaved, Storage
+from .log import Batch, NotSaved, Repeated, Storage
 from .names import Name, nickname
 from .person import Clock, Person
 from .room import Room
@@ -98,10 +98,19 @@ class Chat:
         self, kind: Kind, by: str = "", nick: str = "", text: str = "", details: Mapping[str, Any] = NO_DETAILS
     ) -> Event:
         """Something that happens now. Times of one server never go back, whatever its clock does."""
-        time = int(self._now() * 1000)
-        if time > self._time:
-            self._time = time
-        return Event(kind, self._time, self.new_id(), by, nick, text, details)
+        return Event(kind, self._tick(), self.new_id(), by, nick, text, details)
+
+    def talk(self, by: str, nick: str, texts: Sequence[str]) -> list[Event]:
+        """What somebody says now, in several lines."""
+        time, stamp = self._tick(), self._stamp
+        return [
+            Event(Kind.SAID, time, f"{stamp}{n:x}", by, nick, text)
+            for text, n in zip(texts, self._counter, strict=False)
+        ]
+
+    def _tick(self) -> int:
+        self._time = max(self._time, int(self._now() * 1000))
+        return self._time
 
     async def save_surely(self, events: Batch) -> None:
         """Append what must not be lost, such as that somebody left: again and again, until the storage saves it."""
@@ -112,7 +121,6 @@ class Chat:
 
     async def save(self, events: Batch) -> NotSaved | None:
         """Append events, all or none, and wait until they are committed; tells why when they were not."""
-        failures: list[NotSaved] = []
-        self.journal.append(events, failures.append)
-        await self.journal.settled()
-        return failures[0] if failures else None
+        outcomes: list[NotSaved | Repeated] = []
+        await self.journal.settled(self.journal.append(events, outcomes.append))
+        return next((outcome for outcome in outcomes if isinstance(outcome, NotSaved)), None)

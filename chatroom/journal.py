@@ -7,13 +7,15 @@ commit of databases. Knows nothing of rooms and people.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from heapq import heappop, heappush
+from itertools import count
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .log import ENTRY_BYTES, Batch, NotSaved, Storage
+from .log import ENTRY_BYTES, Batch, NotSaved, Repeated, Storage
 
 BATCH_BYTES = 1024 * 1024
 """A commit is about this large at most, so that none lasts long."""
@@ -22,8 +24,10 @@ PENDING_BYTES = 8 * 1024 * 1024
 """What may wait for its commit, of all connections together, before those that append more are held back: a disk that
 stalls for a second under full load stays below it."""
 
-Group = tuple[Batch, Callable[[NotSaved], None]]
-"""What is appended together, all or none, and whom to tell when it cannot be."""
+Told = Callable[[NotSaved | Repeated], None]
+
+Group = tuple[Batch, Told]
+"""What is appended together, all or none, and whom to tell when it cannot be, or was before."""
 
 
 class Journal:
@@ -40,7 +44,8 @@ class Journal:
         self._committing = False
         self._appended = 0
         self._finished = 0
-        self._waiting: deque[tuple[int, Deferred[None]]] = deque()
+        self._waiting: list[tuple[int, int, Deferred[None]]] = []
+        self._waiters = count()
         self._failing = False
 
     @property
@@ -48,36 +53,44 @@ class Journal:
         """So much waits for its commit that who appends should wait for `settled` before going on."""
         return len(self._batches) * BATCH_BYTES > PENDING_BYTES
 
-    def append(self, events: Batch, unsaved: Callable[[NotSaved], None]) -> None:
-        """Have the events committed together. `unsaved` is called when they were not; else their logs tell."""
-        for _, event in events:
-            self._last_size += ENTRY_BYTES + len(event.text)
-        if self._last_size > BATCH_BYTES or not self._batches:
+    def append(self, events: Batch, told: Told) -> int:
+        """Have the events committed together. `told` is called when they were not, and for each event that was left out
+        because its author sent it before, after all followers have had the others; else their logs tell. Returns what
+        `settled` takes to wait for these."""
+        size = sum([ENTRY_BYTES + len(event.text) for _, event in events])
+        if not self._batches or self._last_size + size > BATCH_BYTES:
             self._batches.append([])
             self._last_size = 0
-        self._batches[-1].append((events, unsaved))
+        self._last_size += size
+        self._batches[-1].append((events, told))
         self._appended += 1
         if not self._committing:
             self._committing = True
             self._later(self._commit)
+        return self._appended
 
-    def settled(self) -> Deferred[None]:
-        """Fires when all that was appended so far is committed and has been shown to the logs' followers, or was refused."""
-        if self._finished == self._appended:
+    def settled(self, appended: int | None = None) -> Deferred[None]:
+        """Fires when what was appended, up to what `append` returned or all of it so far, is committed and has been shown to
+        the logs' followers, or was refused."""
+        if appended is None:
+            appended = self._appended
+        if appended <= self._finished:
             return succeed(None)
         waiter: Deferred[None] = Deferred()
-        self._waiting.append((self._appended, waiter))
+        heappush(self._waiting, (appended, next(self._waiters), waiter))
         return waiter
 
     def _commit(self) -> None:
         groups = self._batches.popleft()
         batch = [item for events, _ in groups for item in events]
-        self._storage.append(batch).addCallbacks(
+        maybeDeferred(self._storage.append, batch).addCallbacks(
             self._committed, self._failed, callbackArgs=(groups,), errbackArgs=(groups,)
-        ).addErrback(lambda failure: self._log.failure("the journal stopped", failure))
+        )
 
-    def _committed(self, _: None, groups: list[Group]) -> None:
-        if self._failing:
+    def _committed(self, repeats: Sequence[Repeated], groups: list[Group]) -> None:
+        if repeats:
+            self._tell_repeats({repeat.eid: repeat for repeat in repeats}, groups)
+        elif self._failing:  # all of a batch with repeats may be repeats: that proves nothing
             self._failing = False
             self._log.info("the storage saves again")
         self._finish(len(groups))
@@ -96,14 +109,26 @@ class Journal:
         else:
             self._log.failure("an event could not be kept", failure)
             why = NotSaved("the server could not keep it")
-        for _, unsaved in groups:
-            unsaved(why)
+        for _, told in groups:
+            self._tell(told, why)
         self._finish(len(groups))
+
+    def _tell_repeats(self, repeats: Mapping[str, Repeated], groups: list[Group]) -> None:
+        for events, told in groups:
+            for eid in dict.fromkeys(event.eid for _, event in events):  # an event may stand in several logs
+                if eid in repeats:
+                    self._tell(told, repeats[eid])
+
+    def _tell(self, told: Told, outcome: NotSaved | Repeated) -> None:
+        try:
+            told(outcome)
+        except Exception:  # a bug of whoever appended must not stop the journal for all
+            self._log.failure("who appended could not be told what became of it")
 
     def _finish(self, groups: int) -> None:
         self._finished += groups
         while self._waiting and self._waiting[0][0] <= self._finished:
-            self._waiting.popleft()[1].callback(None)
+            heappop(self._waiting)[2].callback(None)
         if self._batches:
             self._later(self._commit)
         else:

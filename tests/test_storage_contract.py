@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_twisted
@@ -12,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
-from chatroom.event import TALK, Entry, Event, Kind
-from chatroom.log import Storage
+from chatroom.event import NO_DETAILS, TALK, Entry, Event, Kind
+from chatroom.log import Repeated, Storage
 from chatroom.storage.opening import open_storage
 
 from .support import LoggedErrors, bounded
@@ -250,7 +251,7 @@ async def test_two_chats_on_one_storage_hear_the_same(storage: Storage) -> None:
 
 @bounded()
 async def test_all_followers_hear_what_a_follower_appends_after_what_it_answers(storage: Storage) -> None:
-    answered: list[Deferred[None]] = []
+    answered: list[Deferred[Sequence[Repeated]]] = []
 
     def answer(entries: Sequence[Entry]) -> None:
         if texts(entries) == "a":
@@ -300,6 +301,217 @@ async def test_a_follower_that_fails_is_logged_and_hides_nothing_from_the_others
     assert len(logged.flush(ZeroDivisionError)) == 1
 
 
+# Exactly once
+
+
+def sent(text: str, id: str, by: str = "n1-7") -> Event:
+    return event(text, id=id)._replace(by=by)
+
+
+@bounded()
+async def test_an_id_sent_twice_is_kept_once_and_told_what_it_became(storage: Storage) -> None:
+    await storage.append(said("before"))
+    first, second = sent("a", "1"), sent("a again", "1")
+    assert not await storage.append([("#tea", first)])
+    repeats = await storage.append([("#tea", second)])
+    _, entry = await storage.read("#tea", limit=10)
+    assert entry.event == first
+    assert list(repeats) == [Repeated(second.eid, "#tea", entry)]
+
+
+@bounded()
+async def test_an_id_sent_to_another_log_is_a_repeat_and_begins_no_log(storage: Storage) -> None:
+    await storage.append([("#tea", sent("a", "1"))])
+    again = sent("a", "1")
+    repeats = await storage.append([("#milk", again)])
+    (entry,) = await storage.read("#tea", limit=10)
+    assert list(repeats) == [Repeated(again.eid, "#tea", entry)]
+    assert await storage.read("#milk", limit=10) == []
+
+
+@bounded()
+async def test_an_id_twice_in_one_batch_is_kept_where_it_stands_first(storage: Storage) -> None:
+    events = [sent("a", "1"), sent("b", "2"), sent("a again", "1"), sent("a once more", "1")]
+    repeats = await storage.append([("#tea", event) for event in events])
+    entries = await storage.read("#tea", limit=10)
+    assert texts(entries) == "a b"
+    assert list(repeats) == [Repeated(event.eid, "#tea", entries[0]) for event in events[2:]]
+
+
+@bounded()
+async def test_a_repeat_of_a_repeat_became_what_the_first_did(storage: Storage) -> None:
+    await storage.append([("#tea", sent("a", "1"))])
+    (entry,) = await storage.read("#tea", limit=10)
+    again = [sent("again", "1"), sent("and again", "1")]
+    repeats = await storage.append([("#tea", event) for event in again])
+    assert list(repeats) == [Repeated(event.eid, "#tea", entry) for event in again]
+
+
+@bounded()
+async def test_the_same_event_appended_again_is_a_repeat(storage: Storage) -> None:
+    """As when it was unknown whether the commit before had succeeded."""
+    once = sent("a", "1")
+    await storage.append([("#tea", once)])
+    repeats = await storage.append([("#tea", once)])
+    (entry,) = await storage.read("#tea", limit=10)
+    assert list(repeats) == [Repeated(once.eid, "#tea", entry)]
+
+
+@bounded()
+async def test_the_same_id_of_another_author_is_another(storage: Storage) -> None:
+    assert not await storage.append([("#tea", sent("a", "1", "n1-7")), ("#tea", sent("b", "1", "n1-8"))])
+    assert not await storage.append([("#tea", sent("c", "1", "")), ("#tea", sent("d", "1", "n1-71"))])
+    assert not await storage.append([("#tea", sent("e", "11", "n1-7"))])
+    assert texts(await storage.read("#tea", limit=10)) == "a b c d e"
+
+
+@pytest.mark.parametrize("details", [NO_DETAILS, {}, {"new": "1"}, {"id": 1}, {"id": None}, {"id": ["1"]}])
+@bounded()
+async def test_an_event_without_an_id_is_never_a_repeat(storage: Storage, details: Mapping[str, Any]) -> None:
+    await storage.append([("#tea", sent("a", "1"))])
+    without = event("b")._replace(details=details)
+    assert not await storage.append([("#tea", without), ("#tea", without)])
+    assert not await storage.append([("#tea", without), ("#tea", sent("c", "2"))])
+    entries = await storage.read("#tea", limit=10)
+    assert texts(entries) == "a b b b c"
+    assert [entry.event.details for entry in entries[1:4]] == [details] * 3
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ["", " ", "  "],
+        ["1", "01", "1.0", "+1"],
+        ["a", "A"],
+        ["\0", "\0a", "\0b", "a\0", "a\0b"],
+        ["\u00e9", "e\u0301"],
+        ["x" * 199 + "y", "x" * 200],
+        ["'; --", '"', "%", "\\u0041", "\n", "\U0001d11e"],
+    ],
+)
+@bounded()
+async def test_ids_are_any_strings_and_compared_exactly(storage: Storage, ids: list[str]) -> None:
+    assert not await storage.append([("#tea", sent("a", id)) for id in ids])
+    entries = await storage.read("#tea", limit=10)
+    assert [entry.event.details for entry in entries] == [{"id": id} for id in ids]
+    again = [sent("again", id) for id in ids]
+    repeats = await storage.append([("#tea", event) for event in again])
+    assert list(repeats) == [Repeated(event.eid, "#tea", entry) for event, entry in zip(again, entries, strict=True)]
+
+
+@bounded()
+async def test_what_is_new_beside_a_repeat_is_kept_in_order(storage: Storage) -> None:
+    follower = Follower()
+    await storage.follow("#tea", follower)
+    await storage.append([("#tea", sent("a", "1"))])
+    (repeat,) = await storage.append(
+        [
+            ("#tea", event("b")),
+            ("#tea", sent("again", "1")),
+            ("#milk", event("m")),
+            ("#tea", sent("c", "2")),
+            ("#tea", event("d")),
+        ]
+    )
+    entries = await storage.read("#tea", limit=10)
+    assert repeat.entry == entries[0]
+    assert texts(entries) == "a b c d"
+    assert texts(await storage.read("#milk", limit=10)) == "m"
+    assert [entry for batch in follower.batches for entry in batch] == entries
+
+
+@bounded()
+async def test_a_repeat_leaves_no_gap_between_positions(storage: Storage) -> None:
+    await storage.append([("#tea", sent("a", "1")), ("#milk", event("a"))])
+    await storage.append([("#tea", sent("again", "1")), ("#tea", event("b")), ("#milk", event("b"))])
+    await storage.append([("#tea", event("c")), ("#milk", event("c"))])
+    tea, milk = [[entry.position for entry in await storage.read(log, limit=10)] for log in ("#tea", "#milk")]
+    assert tea == milk
+
+
+@bounded()
+async def test_followers_hear_of_the_first_only(storage: Storage) -> None:
+    one, other, elsewhere = Follower(), Follower(), Follower()
+    await storage.follow("#tea", one)
+    await storage.follow("#tea", other)
+    await storage.follow("#milk", elsewhere)
+    for _ in range(3):
+        await storage.append([("#tea", sent("a", "1"))])
+    await storage.append([("#milk", sent("a", "1")), ("#tea", event("b"))])
+    assert (one.heard, other.heard, elsewhere.heard) == ("a | b", "a | b", "")
+
+
+@bounded()
+async def test_a_repeat_is_told_when_all_followers_have_had_the_rest_of_its_batch(storage: Storage) -> None:
+    follower = Follower()
+    await storage.follow("#tea", follower)
+    await storage.append([("#tea", sent("a", "1"))])
+    heard: list[str] = []
+    repeated = storage.append([("#tea", sent("a", "1")), ("#tea", event("b"))])
+    await repeated.addCallback(lambda repeats: heard.append(f"{follower.heard}; {len(repeats)}"))
+    assert heard == ["a | b; 1"]
+
+
+@bounded()
+async def test_two_who_send_the_same_at_once_are_told_the_same(storage: Storage) -> None:
+    """As when the connection was lost, and what it had sent is sent again before the first is committed."""
+    first, second = sent("a", "1"), sent("a", "1")
+    appended, repeated = storage.append([("#tea", first)]), storage.append([("#tea", second)])
+    assert not await appended
+    (entry,) = await storage.read("#tea", limit=10)
+    assert list(await repeated) == [Repeated(second.eid, "#tea", entry)]
+
+
+@bounded()
+async def test_one_event_in_several_logs_is_no_repeat_of_itself_and_repeated_it_is_told_once(storage: Storage) -> None:
+    message, again = sent("a", "1"), sent("a", "1")
+    assert not await storage.append([("ann", event("b")), ("bob", message), ("ann", message)])
+    ann, bob = [await storage.read(log, limit=10) for log in ("ann", "bob")]
+    assert [ann[1].event, bob[0].event] == [message, message]
+    (repeat,) = await storage.append([("bob", again), ("ann", again)])
+    assert repeat.eid == again.eid
+    assert repeat in [Repeated(again.eid, "ann", ann[1]), Repeated(again.eid, "bob", bob[0])]
+    assert [await storage.read(log, limit=10) for log in ("ann", "bob")] == [ann, bob]
+
+
+_sent = st.tuples(
+    st.sampled_from(["a", "b"]), st.sampled_from(["ann", "bob"]), st.none() | st.sampled_from(["1", "2", "3", "\0"])
+)
+
+
+@given(batches=st.lists(st.lists(_sent, max_size=6), max_size=4))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@bounded()
+async def test_each_id_is_kept_once_however_it_is_sent(
+    storages: list[Storage], batches: list[list[tuple[str, str, str | None]]]
+) -> None:
+    for storage in storages:
+        example = f"example {next(_ids)}: "
+        followers = {log: Follower() for log in "ab"}
+        for log, follower in followers.items():
+            await storage.follow(example + log, follower)
+        kept: dict[str, list[Event]] = {"a": [], "b": []}
+        firsts: dict[tuple[str, str], Event] = {}
+        became: dict[str, Event] = {}
+        told: list[Repeated] = []
+        for batch in batches:
+            appended = []
+            for log, by, id in batch:
+                one = (event() if id is None else event(id=id))._replace(by=example + by)
+                appended.append((example + log, one))
+                if id is None or firsts.setdefault((by, id), one) is one:
+                    kept[log].append(one)
+                else:
+                    became[one.eid] = firsts[by, id]
+            told += await storage.append(appended)
+        entries = {log: await storage.read(example + log, limit=100) for log in "ab"}
+        assert {log: [entry.event for entry in entries[log]] for log in "ab"} == kept
+        for log, follower in followers.items():
+            assert [entry for batch in follower.batches for entry in batch] == entries[log]
+        assert [(repeat.eid, repeat.entry.event) for repeat in told] == list(became.items())
+        assert all(repeat.entry in entries[repeat.log.removeprefix(example)] for repeat in told)
+
+
 # Against a model
 
 _texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -311,7 +523,7 @@ _events = st.builds(
     _texts,
     _texts,
     _texts,
-    st.dictionaries(_texts, _texts | st.integers(), max_size=2),
+    st.dictionaries(_texts.filter(lambda key: key != "id"), _texts | st.integers(), max_size=2),
 )
 _batches = st.lists(st.lists(st.tuples(st.sampled_from(["a", "b"]), _events), max_size=5), max_size=5)
 _ends = st.none() | st.integers(0, 12)

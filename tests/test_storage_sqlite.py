@@ -17,13 +17,13 @@ import pytest
 import pytest_twisted
 
 from chatroom.event import STATE, TALK, Event, Kind
-from chatroom.log import NotSaved
+from chatroom.log import NotSaved, Repeated
 from chatroom.storage.memory import MemoryStorage
 from chatroom.storage.opening import open_storage
 from chatroom.storage.refused import StorageRefused
 from chatroom.storage.sqlite import SqliteStorage
 from chatroom.storage.sqlite_file import DatabaseFile
-from chatroom.storage.sqlite_schema import HIGHEST, select
+from chatroom.storage.sqlite_schema import HIGHEST, firsts, select
 
 from .support import LoggedErrors, bounded
 
@@ -151,6 +151,95 @@ def test_durability_is_how_often_sqlite_syncs(path: Path, durability: Any, synch
     with closing(file.writer()) as writer:
         assert writer.execute("PRAGMA synchronous").fetchone() == (synchronous,)
         assert writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    file.release()
+
+
+# Exactly once
+
+
+@bounded()
+async def test_an_id_sent_before_the_storage_was_closed_is_kept_once(opened: Open) -> None:
+    storage = opened()
+    details = {"id": "1", "more": "ü"}
+    await storage.append([*said("a"), *said("b", details=details), *said("c", details={"id": "2"})])
+    before = await storage.read("#tea", limit=10)
+    await storage.close()
+
+    storage = opened()
+    repeats = await storage.append(
+        [*said("again", eid="new", details={"id": "1"}), *said("d", details={"id": "3"}), *said("e")]
+    )
+    assert list(repeats) == [Repeated("new", "#tea", before[1])]
+    assert before[1].event.details == details
+    assert await read(storage) == ["a", "b", "c", "d", "e"]
+    assert await positions(storage) == [1, 2, 3, 4, 5]
+
+
+@bounded()
+async def test_a_batch_that_fails_saves_no_id(opened: Open) -> None:
+    storage = opened()
+    ours = said("a", details={"id": "1"})
+    for log in ("#tea", "#new"):
+        with pytest.raises(UnicodeEncodeError):
+            await storage.append([*ours, (log, said("\ud800")[0][1])])
+    assert not await storage.append(ours)
+    with pytest.raises(UnicodeEncodeError):
+        await storage.append([*said("b", details={"id": "\ud800"})])
+    with failing_beyond(64 << 10), pytest.raises(NotSaved, match="the disk failed"):
+        await storage.append([*said("b", details={"id": "2"}), *said("x" * 100_000)])
+    assert not await storage.append(said("b", details={"id": "2"}))
+    assert await read(storage) == ["a", "b"]
+    assert await positions(storage) == [1, 2]
+
+
+@pytest.mark.parametrize("log", ["#tea", "#new"])
+@bounded()
+async def test_a_repeat_beside_what_cannot_be_kept_fails_with_its_batch(opened: Open, log: str) -> None:
+    storage = opened()
+    ours = said("a", details={"id": "1"})
+    await storage.append(ours)
+    with pytest.raises(sqlite3.IntegrityError):
+        await storage.append([*ours, *said("b"), (log, said("c", text=None)[0][1])])
+    assert await read(storage) == ["a"]
+    assert await read(storage, log) == (["a"] if log == "#tea" else [])
+    assert len(await storage.append([*ours, *said("b")])) == 1
+    assert await positions(storage) == [1, 2]
+
+
+@bounded()
+async def test_a_repeat_at_the_end_of_many_statements_leaves_them_whole(opened: Open) -> None:
+    storage = opened()
+    many = [str(number) for number in range(3000)]
+    sent = [("#tea", said(text, eid=text, details={"id": text})[0][1]) for text in many]
+    assert not await storage.append(sent[-1:])
+    repeats = await storage.append([("#new", event) for _, event in sent])
+    assert [repeat.eid for repeat in repeats] == many[-1:]
+    assert await read(storage, "#new") == many[:-1]
+    repeats = await storage.append(sent)
+    assert [(repeat.eid, repeat.entry.event.text) for repeat in repeats] == [(text, text) for text in many]
+    assert await read(storage) == many[-1:]
+
+
+@bounded()
+async def test_an_id_is_remembered_for_as_long_as_its_entry_is_kept(opened: Open, path: Path) -> None:
+    storage = opened()
+    ours = said("a", details={"id": "1"})
+    await storage.append([*ours, *said("b", details={"id": "2"})])
+    await storage.close()
+    with closing(sqlite3.connect(path)) as outsider, outsider:
+        outsider.execute("DELETE FROM entries WHERE text = 'a'")
+
+    storage = opened()
+    repeats = await storage.append([*ours, *said("b", details={"id": "2"})])
+    assert [repeat.entry.event.text for repeat in repeats] == ["b"]
+    assert await read(storage) == ["b", "a"]
+
+
+def test_an_id_is_looked_up_by_its_index(path: Path) -> None:
+    file = DatabaseFile(str(path), "process")
+    with closing(file.writer()) as connection:
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {firsts(1)}", ("ann", "1"))]
+    assert "SEARCH entries USING INDEX entries_sent (by=? AND id=?)" in plan
     file.release()
 
 
@@ -448,7 +537,9 @@ async def test_a_read_never_runs_ahead_of_the_followers(opened: Open, path: Path
     await storage.append(said("a"))
     await storage.follow("#tea", print)
     with closing(sqlite3.connect(path)) as outsider, outsider:  # as the writer's thread may be ahead of the reactor's
-        outsider.execute("INSERT INTO entries SELECT log, sort, 2, kind, time, eid, by, nick, 'b', NULL FROM entries")
+        outsider.execute(
+            "INSERT INTO entries SELECT log, sort, 2, kind, time, eid, by, nick, 'b', NULL, NULL FROM entries"
+        )
     assert await read(storage) == ["a"]
     assert await read(storage, kinds=TALK) == ["a"]
 

@@ -94,7 +94,7 @@ class Writer:
 
     def _known(self, batch: Batch) -> dict[Sent, First]:
         """What was kept before of that which the batch sends."""
-        sent = list({sent: None for _, event in batch if (sent := sent_as(event))})
+        sent = list(dict.fromkeys(filter(None, (sent_as(event) for _, event in batch))))
         known: dict[Sent, First] = {}
         for start in range(0, len(sent), _ROWS):
             some = [value for pair in sent[start : start + _ROWS] for value in pair]
