@@ -76,7 +76,8 @@ class Chat:
         room = Room(self.settings.room, storage)
         await room.open()
         self.rooms[room.name] = room
-        kept = {claim.by: claim for claim in self.directory.claims() if claim.token and claim.by in room.members.nicks}
+        claims = {claim.by: claim for claim in self.directory.claims() if claim.token}
+        kept = {by: claims[by] for by in room.members.nicks if by in claims}
         started = self.event(
             Kind.STARTED, details={"kept": {by: [*claim.name, claim.token] for by, claim in kept.items()}}
         )
@@ -102,10 +103,9 @@ class Chat:
 
     def talk(self, by: str, nick: str, texts: Sequence[str]) -> list[Event]:
         """What somebody says now, in several lines."""
-        time, stamp = self._tick(), self._stamp
+        said, time, stamp = Kind.SAID, self._tick(), self._stamp
         return [
-            Event(Kind.SAID, time, f"{stamp}{n:x}", by, nick, text)
-            for text, n in zip(texts, self._counter, strict=False)
+            Event(said, time, f"{stamp}{n:x}", by, nick, text) for text, n in zip(texts, self._counter, strict=False)
         ]
 
     def _tick(self) -> int:

@@ -17,8 +17,15 @@ HISTORY = 20
 HELLO_VERSION = 1
 """Of the JSON format: what a program may rely on."""
 
+ROOM_SHOWN = 50
+"""Characters of a room that is not there."""
+
 NAMES_IN_LINE = 10
 """So many names stand in one line of /who."""
+
+
+ROOM = Parameter("room", "ROOM", optional=True, by_order=False)
+"""Where it is to be done; only programs say so."""
 
 
 @COMMANDS.command("help", Parameter("command", "command", optional=True), for_strangers=True)
@@ -35,21 +42,22 @@ async def help_(session: Session, command: str | None = None) -> Answer:
 
 
 @COMMANDS.command("enter", Parameter("nick", "NICKNAME", Takes.REST, optional=True), for_strangers=True, listed=False)
-async def enter(session: Session, nick: str | None = None) -> None:
+async def enter(session: Session, nick: str | None = None) -> Answer:
     """Come in under a nickname."""
     if nick is None:
         session.greet()
     else:
         await session.enter(nick)
+    return Answer()
 
 
 @COMMANDS.command(
     "hello",
-    Parameter("nick", "NICKNAME", optional=True),
-    Parameter("resume", "TOKEN", optional=True),
-    Parameter("rooms", "ROOMS", Takes.OBJECT, optional=True),
-    Parameter("history", "N", Takes.NUMBER, optional=True),
-    Parameter("version", "1", Takes.NUMBER, optional=True),
+    Parameter("nick", "NICKNAME", optional=True, by_order=False),
+    Parameter("resume", "TOKEN", optional=True, by_order=False),
+    Parameter("rooms", "ROOMS", Takes.OBJECT, optional=True, by_order=False),
+    Parameter("history", "N", Takes.NUMBER, optional=True, by_order=False),
+    Parameter("version", "1", Takes.NUMBER, optional=True, by_order=False),
     for_strangers=True,
     listed=False,
 )
@@ -64,11 +72,12 @@ async def hello(
     """Come in, or come back with the token of a welcome, and read on after a position."""
     if version != HELLO_VERSION:
         raise Refused("version", f"this server speaks version {HELLO_VERSION}", {"version": HELLO_VERSION})
-    after = ""
+    after = None
     for name, wanted in rooms.items():
-        if name not in session.chat.rooms or not isinstance(wanted, Mapping):
-            raise Refused("no_room", f"there is no room {name[:50]}")
-        after = str(wanted.get("after", ""))
+        _be_there(session, name)
+        if not isinstance(wanted, Mapping) or not isinstance(wanted.get("after"), str | None):
+            raise Refused("bad_arguments", 'rooms are {"NAME": {"after": "POSITION"}}; a position is a string')
+        after = wanted.get("after")
     if resume:
         await session.resume(resume, after, history)
     elif nick:
@@ -77,27 +86,30 @@ async def hello(
         raise Refused("bad_arguments", "a hello has a nick, or the token to resume with")
 
 
-@COMMANDS.command("say", Parameter("text", "TEXT", Takes.REST), listed=False)
-def say(session: Session, text: str) -> None:
+@COMMANDS.command("say", Parameter("text", "TEXT", Takes.REST), ROOM, listed=False)
+def say(session: Session, text: str, room: str | None = None) -> None:
     """Say something to the room."""
+    _be_there(session, room)
     session.append(Kind.SAID, text)
 
 
-@COMMANDS.command("me", Parameter("text", "ACTION", Takes.REST))
-def me(session: Session, text: str) -> None:
+@COMMANDS.command("me", Parameter("text", "ACTION", Takes.REST), ROOM)
+def me(session: Session, text: str, room: str | None = None) -> None:
     """Say what you do: others see * you waves."""
+    _be_there(session, room)
     session.append(Kind.DID, text)
 
 
-@COMMANDS.command("who")
-async def who(session: Session) -> Answer:
+@COMMANDS.command("who", ROOM)
+async def who(session: Session, room: str | None = None) -> Answer:
     """Show who is here."""
     assert session.person is not None  # only for those who entered
-    room = session.person.room
-    nicks = list(room.members.nicks.values())
+    _be_there(session, room)
+    here = session.person.room
+    nicks = list(here.members.nicks.values())
     lines = [", ".join(nicks[start : start + NAMES_IN_LINE]) for start in range(0, len(nicks), NAMES_IN_LINE)]
-    head = f"{len(nicks)} in #{room.name}: "
-    return Answer(head + "\n".join(lines), {"room": room.name, "members": nicks})
+    head = f"{len(nicks)} in #{here.name}: "
+    return Answer(head + "\n".join(lines), {"room": here.name, "members": nicks})
 
 
 @COMMANDS.command("nick", Parameter("name", "NAME", Takes.REST))
@@ -115,10 +127,12 @@ async def nick(session: Session, name: str) -> Answer:
 @COMMANDS.command(
     "history",
     Parameter("limit", "N", Takes.NUMBER, optional=True),
-    Parameter("before", "position", optional=True, by_order=False),
+    Parameter("before", "POSITION", optional=True, by_order=False),
+    ROOM,
 )
-async def history(session: Session, limit: int = HISTORY, before: str = "") -> Answer:
+async def history(session: Session, limit: int = HISTORY, before: str = "", room: str | None = None) -> Answer:
     """Show the last N lines of what was said here (20)."""
+    _be_there(session, room)
     await session.history(limit, before)
     return Answer()
 
@@ -135,3 +149,9 @@ async def echo(session: Session, on: bool) -> Answer:
 async def quit_(session: Session, reason: str = "") -> None:
     """Leave; so does bye."""
     session.quit(reason)
+
+
+def _be_there(session: Session, room: str | None) -> None:
+    """Refuse what is meant for another room, lest it be said in this one."""
+    if room is not None and room not in session.chat.rooms:
+        raise Refused("no_room", f"there is no room {room[:ROOM_SHOWN]}")

@@ -27,6 +27,8 @@ class Hold(Flag):
     """More waits for its commit than should."""
     FULL = auto()
     """An answer is pending that the other side does not read."""
+    STOPPING = auto()
+    """The server stops."""
 
 
 class Intake:
@@ -67,6 +69,16 @@ class Intake:
         if early > 0:
             self.hold(Hold.RATE)
             self._clock.callLater(early, self.release, Hold.RATE)
+
+    def take(self, lines: int) -> bool:
+        """Count lines that came together, if all of them are earned already; else count none."""
+        if self._interval:
+            now = self._clock.seconds()
+            earliest = max(self._earliest, now) + self._interval * lines
+            if earliest > now + self._interval * (self._burst - 1):
+                return False
+            self._earliest = earliest
+        return True
 
     def hurry(self) -> None:
         """Nothing more comes: what is there is taken at once."""

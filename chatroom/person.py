@@ -5,7 +5,7 @@ A connection shows it to them; it may be lost and another take its place, while 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any, Protocol
 
@@ -13,8 +13,8 @@ from twisted.internet.defer import ensureDeferred
 
 from .directory import SERVER_LOG, Directory
 from .event import Event, Kind
-from .journal import Journal
-from .log import Batch, NotSaved, Repeated
+from .journal import Journal, Told
+from .log import Batch, NotSaved
 from .names import Name
 from .request import Refused
 from .room import Arrival, Room
@@ -43,6 +43,7 @@ class Server(Protocol):
     def event(
         self, kind: Kind, by: str = "", nick: str = "", text: str = "", details: dict[str, Any] = ...
     ) -> Event: ...
+    def talk(self, by: str, nick: str, texts: Sequence[str]) -> list[Event]: ...
     async def save(self, events: Batch) -> NotSaved | None: ...
     async def save_surely(self, events: Batch) -> None: ...
 
@@ -57,7 +58,7 @@ class Connection(Protocol):
 class Person:
     """Somebody in the chat."""
 
-    __slots__ = ("_gone", "_server", "connection", "id", "name", "room", "token")
+    __slots__ = ("_gone", "_left", "_server", "connection", "id", "name", "room", "token")
 
     def __init__(self, server: Server, id: str, name: Name, room: Room, token: str = "") -> None:
         """`token` is the digest of what they come back with; empty when they cannot."""
@@ -68,6 +69,7 @@ class Person:
         self.connection: Connection | None = None
         self._server = server
         self._gone: Delayed | None = None
+        self._left = False
         if token:
             server.staying[token] = self
 
@@ -83,10 +85,18 @@ class Person:
         assert arrival is not None  # else the claim was refused
         return cls(server, id, name, room, token), arrival
 
-    def append(self, kind: Kind, text: str, id: str, told: Callable[[NotSaved | Repeated], None]) -> None:
-        """Have something that this person says or does in the room committed: once, if it has an id."""
+    def append(self, kind: Kind, text: str, id: str, told: Told) -> int:
+        """Have something that this person says or does in the room committed: once, if it has an id. Returns what the
+        journal's `settled` takes to wait for it."""
         event = self._server.event(kind, self.id, self.name.shown, text, *({"id": id},) if id else ())
-        self._server.journal.append(((self.room.log.name, event),), told)
+        return self._server.journal.append(((self.room.log.name, event),), told)
+
+    def talk(self, texts: Sequence[str], told: Told) -> int:
+        """Have several lines that this person says committed together."""
+        log = self.room.log.name
+        return self._server.journal.append(
+            [(log, event) for event in self._server.talk(self.id, self.name.shown, texts)], told
+        )
 
     async def rename(self, name: Name) -> None:
         """Take another nickname; everyone, this person too, reads it in the room."""
@@ -94,6 +104,8 @@ class Person:
         renamed = self._server.event(Kind.RENAMED, self.id, old.shown, details={"new": name.shown})
         await _claim(self._server, self.id, name, self.token, self._released(), (self.room.log.name, renamed))
         self.name = name
+        if self._left:  # meanwhile, under the old nickname
+            await self._server.save_surely([self._released()])
 
     def stay(self, connection: Connection) -> None:
         """Be here through this connection; the one before is let go."""
@@ -121,6 +133,7 @@ class Person:
         self.connection = None
         if self._server.stopping:
             return
+        self._left = True
         self._server.staying.pop(self.token, None)
         left = self._server.event(Kind.LEFT, self.id, self.name.shown, reason)
         ensureDeferred(self._server.save_surely([(self.room.log.name, left), self._released()]))

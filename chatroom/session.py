@@ -53,6 +53,9 @@ class Wire(Format, Protocol):
     def welcome(self, welcome: Welcome) -> bytes:
         """What who has entered reads before anything that happens from then on."""
 
+    def talk(self, lines: bytes) -> list[str] | None:
+        """The lines, when they are nothing but talk, and clean; None when each is to be parsed."""
+
     def recall(self, log: str, entries: Sequence[Entry]) -> list[bytes]:
         """History: like `render`, with times."""
 
@@ -77,7 +80,7 @@ class Session:
     """One connection, and the person on it."""
 
     __slots__ = (
-        "_blocked", "_deadline", "_greeting", "_intake", "_request", "_stall", "_table",
+        "_appended", "_blocked", "_deadline", "_greeting", "_intake", "_request", "_stall", "_table",
         "chat", "ended", "lost", "outlet", "person", "reader", "wire",
     )  # fmt: skip
     _log = Logger()
@@ -96,6 +99,7 @@ class Session:
         self._table = table
         self._intake = Intake(source, chat.clock, chat.settings.line_interval, chat.settings.line_burst)
         self._request = ""
+        self._appended = 0
         self._greeting: Delayed | None = None
         self._deadline: Delayed | None = None
         self._stall: Delayed | None = None
@@ -139,12 +143,28 @@ class Session:
             answering = ask.function(self, **ask.bind(command))
         except Refused as refused:
             self._work(self._refuse(refused, refused.id or id))
+        except Exception:
+            self._bug(Failure())
         else:
             if answering is not None:
                 self._work(self._answer(answering, command))
 
+    def receive_talk(self, lines: bytes) -> bool:
+        """Whole lines came in: taken at once if they are nothing but talk, else not at all. Together each takes a quarter of
+        what it takes alone (1.5 us against 5.8): under load most lines come with others."""
+        if self.person is None or self.ended:
+            return False
+        texts = self.wire.talk(lines)
+        if not texts or not self._intake.take(len(texts)):
+            return False
+        self._appended = self.person.talk(texts, self._told)
+        self._hold_if_full()
+        return True
+
     def refuse(self, refused: Refused) -> None:
         """What came in cannot even be read as a line."""
+        if self.ended:
+            return
         self._intake.pace()
         self._work(self._refuse(refused, ""))
 
@@ -192,49 +212,51 @@ class Session:
     def append(self, kind: Kind, text: str) -> None:
         """Have something that this person says or does in the room committed; once, if the request has an id."""
         assert self.person is not None  # a stranger was refused
-        id, journal = self._request, self.chat.journal
-        self.person.append(kind, text, id, partial(self._told, id=id) if id else self._told)
-        if journal.full:
-            self._intake.hold(Hold.JOURNAL)
-            journal.settled().addCallback(lambda _: self._intake.release(Hold.JOURNAL))
+        id = self._request
+        self._appended = self.person.append(kind, text, id, partial(self._told, id=id) if id else self._told)
+        self._hold_if_full()
 
     def greet(self) -> None:
         """Ask a stranger for a nickname."""
         room = self._entrance()
         self.outlet.write(self.wire.greet(self.chat.settings.server_name, room.name, len(room.members.nicks)))
 
-    async def enter(self, nickname: str, after: str = "", history: int | None = None) -> None:
+    async def enter(self, nickname: str, after: str | None = None, history: int | None = None) -> None:
         """Come in under a nickname: history, or exactly what followed a position; then who is here, and what happens."""
         self._be_a_stranger()
         chat, room = self.chat, self._entrance()
-        start = room.log.position(after) if after else None
+        start = None if after is None else room.log.position(after)
         name = chat.settings.nickname(nickname)
         token = token_hex(TOKEN_BYTES) if self.wire.resumes else ""
         person, arrival = await Person.enter(chat, chat.new_id(), name, room, digest(token) if token else "")
+        if self.ended:  # meanwhile; and nobody was told how to come back
+            person.leave()
+            return
         if chat.settings.motd:
             self.outlet.write(self.wire.answer(Answer("\n".join(chat.settings.motd))))
-        lines = chat.settings.history if history is None else history
-        await self._take_place(person, token, arrival, start, 0 if after else lines)
+        await self._take_place(person, token, arrival, start, chat.settings.history if history is None else history)
 
-    async def resume(self, token: str, after: str = "", history: int = 0) -> None:
+    async def resume(self, token: str, after: str | None = None, history: int = 0) -> None:
         """Come back after a lost connection: the same person, and exactly what they missed."""
         self._be_a_stranger()
         person = self.chat.staying.get(digest(token))
         if person is None:
             raise Refused("resume_unknown", "nobody is expected back with that; it was too late, or of another server")
         room = person.room
-        start = room.log.position(after) if after else None
+        start = None if after is None else room.log.position(after)
         others = tuple(nick for by, nick in room.members.nicks.items() if by != person.id)
         await self._take_place(person, token, Arrival(room.log.tip, others), start, history)
 
     async def _take_place(
         self, person: Person, token: str, arrival: Arrival, start: Position | None, history: int
     ) -> None:
-        """Be this person's connection from now on."""
+        """Be this person's connection from now on, and read on: from `start`, or from the arrival, with history before."""
         chat, log = self.chat, person.room.log
         self._deadline = self._cancel(self._deadline)
         self.person = person
         person.stay(self)
+        if start is not None:  # what is read from there on is history enough
+            arrival, history = Arrival(start, arrival.others), 0
         settings = chat.settings
         welcome = self.wire.welcome(
             Welcome(person.name.shown, settings.server_name, settings.version, person.room.name, *arrival, token)
@@ -244,11 +266,11 @@ class Session:
         await self._recall(log, history, until=arrival.position)
         if not self.wire.welcomes_first:
             self.outlet.write(welcome)
-        if self.ended or self.lost:
-            return
-        cursor = arrival.position if start is None else start
-        self.reader = Reader(cursor, self.wire, self.outlet, person.id, self.wire.echoes, self._bug)
-        log.advance(self.reader)
+        self.reader = Reader(arrival.position, self.wire, self.outlet, person.id, self.wire.echoes, self._bug)
+        if self._nobody_reads():
+            log.stop(self.reader)
+        else:
+            log.advance(self.reader)
 
     async def history(self, limit: int, before: str = "") -> None:
         """Show the last `limit` lines of talk (before a position); what is said meanwhile follows after."""
@@ -271,6 +293,8 @@ class Session:
         async for entries in recall(log, limit, until, before):
             for page in pages(self.wire.recall(log.name, entries)):
                 await self._writable()
+                if self._nobody_reads():
+                    return
                 self.outlet.write(page)
 
     def quit(self, reason: str) -> None:
@@ -282,7 +306,6 @@ class Session:
     def displaced(self) -> None:
         """The person came back on another connection."""
         self.outlet.write(self.wire.refuse(Refused("resumed", "you came back on another connection"), ""))
-        self.person = None
         self.close()
 
     def close(self, reason: str = "") -> None:
@@ -300,7 +323,8 @@ class Session:
 
     async def dismiss(self, words: str) -> None:
         """The server stops: say so once all that was accepted has been shown, and close."""
-        self._intake.hold(Hold.ANSWERING)
+        self._intake.hold(Hold.STOPPING)
+        await self.chat.journal.settled()
         await self._settled()
         if not self.ended:
             self.outlet.write(self.wire.answer(Answer(words)))
@@ -316,6 +340,9 @@ class Session:
 
     async def _answer(self, answering: Coroutine[Any, Any, Answer | None], command: Command) -> None:
         await self._settled()
+        if self.ended:  # meanwhile; what is lost without an end is still obeyed
+            answering.close()
+            return
         try:
             answer = await answering
         except Refused as refused:
@@ -334,12 +361,14 @@ class Session:
 
     async def _settled(self) -> None:
         """Until all that this person appended has come back, and the cursor has passed it."""
-        await self.chat.journal.settled()
+        await self.chat.journal.settled(self._appended)
         if self.reader and self.person:
             await self.person.room.log.at_tip(self.reader)
 
     def _write_answer(self, data: bytes) -> None:
         """Answers go around the cursor: who asks and does not read must not fill the memory, so no more is asked."""
+        if self._nobody_reads():
+            return
         self.outlet.write(data)
         if self.outlet.full:
             self._intake.hold(Hold.FULL)
@@ -361,10 +390,8 @@ class Session:
 
     def _told(self, outcome: NotSaved | Repeated, id: str = "") -> None:
         """What this person appended does not come back from the log: it was not saved, or had been said before."""
-        if self.ended:
-            return
         if isinstance(outcome, Repeated):
-            self._write_answer(b"".join(self.wire.render(outcome.log, [outcome.entry])))
+            self._write_answer(b"".join(self.wire.recall(outcome.log, [outcome.entry])))
         else:
             self._write_answer(self.wire.refuse(not_saved("your line", outcome), id))
 
@@ -374,6 +401,15 @@ class Session:
         self.close()
 
     # Small things
+
+    def _hold_if_full(self) -> None:
+        journal = self.chat.journal
+        if journal.full:
+            self._intake.hold(Hold.JOURNAL)
+            journal.settled().addCallback(lambda _: self._intake.release(Hold.JOURNAL))
+
+    def _nobody_reads(self) -> bool:
+        return self.ended or self.lost
 
     def _entrance(self) -> Room:
         return self.chat.rooms[self.chat.settings.room]

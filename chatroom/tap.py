@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import resource
 import sys
@@ -71,6 +72,7 @@ def service(options: Options, reactor: Any) -> ChatService:
         if line != "off"
     ]
     _raise_open_files()
+    _collect_less_garbage()
     return ChatService(
         reactor,
         chat,
@@ -122,3 +124,11 @@ def _raise_open_files() -> None:
     """As many connections as the system lets us have, not as many as a shell may."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _collect_less_garbage() -> None:
+    """Nothing made so far is garbage, so it need not be looked through again and again: with the defaults of Python under
+    full load a tenth of the processor's time goes there, and pauses of some ms come from it."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)

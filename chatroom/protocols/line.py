@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, ITCPTransport
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, ITCPTransport, IUNIXTransport
 from twisted.internet.protocol import Factory
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
@@ -54,7 +54,7 @@ class LineProtocol(LineReceiver):
 
     def connectionMade(self) -> None:
         transport: Any = self.transport
-        if ITCPTransport.providedBy(transport):
+        if ITCPTransport.providedBy(transport) and not IUNIXTransport.providedBy(transport):  # those provide both
             self._pulse = Pulse(transport, self._chat.clock)
         self.session = Session(self._chat, self._table, TEXT, self)
         self._outlet = outlet_for(transport, self.session, self._chat.clock)
@@ -72,6 +72,9 @@ class LineProtocol(LineReceiver):
             self._outlet.write(answers)
         if clean == END_OF_FILE and not self._buffer:
             clean += b"\n"
+        whole = clean.rfind(b"\n") + 1
+        if whole and not self._buffer and not self.paused and self.session.receive_talk(clean[:whole]):
+            clean = clean[whole:]
         for start in range(0, max(len(clean), 1), SLICE):
             super().dataReceived(clean[start : start + SLICE])
 

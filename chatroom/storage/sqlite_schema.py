@@ -54,7 +54,7 @@ COMMIT;
 # 0.1 ms; 57 ms with the key (log, position); 0.2 ms with partial indexes too, which make an insert a quarter dearer.
 
 _SORTS = {Sort.TALK: 0, Sort.STATE: 1, Sort.PRESENCE: 2}
-_KEYS = {kind: (_SORTS[kind.sort], kind.value) for kind in Kind}
+_SORT_OF = {kind.word: _SORTS[kind.sort] for kind in Kind}
 _KINDS = {kind.value: kind for kind in Kind}
 _KINDS_OF = {sort: frozenset(kind for kind in Kind if kind.sort is sort) for sort in Sort}
 
@@ -94,8 +94,8 @@ def firsts(rows: int) -> str:
 
 def values(log: int, position: int, event: Event) -> tuple[object, ...]:
     kind, time, eid, by, nick, text, details = event
-    sort, word = _KEYS[kind]
-    return log, sort, position, word, time, eid, by, nick, text, _encode(dict(details)) if details else None
+    word = kind.word
+    return log, _SORT_OF[word], position, word, time, eid, by, nick, text, _encode(dict(details)) if details else None
 
 
 def select(kinds: Collection[Kind] | None, newest: bool) -> str:

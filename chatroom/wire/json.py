@@ -11,7 +11,6 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from time import gmtime, strftime
-from typing import Any
 
 from ..event import Entry, Kind
 from ..request import Answer, Command, Refused, Welcome
@@ -22,6 +21,9 @@ MAX_LINE = 64 * 1024
 
 ID_LONGEST = 200
 """Characters of a request's id: it is kept with what was said."""
+
+MAX_LINES = 500
+"""Lines of one text: people's terminals are shown the nickname before each, and so many of the longest fill a page."""
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _quoted = json.encoder.encode_basestring_ascii
@@ -41,18 +43,23 @@ class JsonFormat:
         if not line.strip():
             return None
         try:
-            asked: object = json.loads(line)
+            asked: object = json.loads(line.decode())  # of bytes it would take UTF-16 and surrogates too
         except (ValueError, RecursionError):
             raise Refused("not_json", "that is not a JSON object") from None
         if not isinstance(asked, dict):
             raise Refused("not_json", "that is JSON, but not an object")
-        id = asked.pop("id", "")
-        if not isinstance(id, str) or len(id) > ID_LONGEST or not _encodable(id):
+        id = asked.pop("id", None)
+        if id is None:
+            id = ""
+        elif not isinstance(id, str) or len(id) > ID_LONGEST or not _encodable(id):
             raise Refused("bad_id", f"an id is a string of at most {ID_LONGEST} characters")
         for name, fields in asked.items():
             if isinstance(fields, dict):
-                return Command(name, fields=_clean(fields), id=id)
+                return Command(name, fields={field: _clean(value, id) for field, value in fields.items()}, id=id)
         raise Refused("no_request", 'a request is {"NAME": {...}}, such as {"say": {"text": "hi"}}', id=id)
+
+    def talk(self, lines: bytes) -> list[str] | None:
+        return None
 
     # Out, for everybody
 
@@ -119,8 +126,13 @@ def _line(told: Mapping[str, object]) -> bytes:
     return f"{_encode(told)}\n".encode()
 
 
-def _clean(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: clean_lines(value) if isinstance(value, str) else value for name, value in fields.items()}
+def _clean(value: object, id: str) -> object:
+    if not isinstance(value, str):
+        return value
+    text = clean_lines(value)
+    if text.count("\n") >= MAX_LINES:
+        raise Refused("too_many_lines", f"a text has at most {MAX_LINES} lines; yours was not said", id=id)
+    return text
 
 
 def _encodable(text: str) -> bool:

@@ -47,19 +47,30 @@ class TextFormat:
             return None
         return Command("say", text[1:] if text[:2] == "//" else text)
 
+    def talk(self, lines: bytes) -> list[str] | None:
+        if not lines.isascii():
+            return None
+        text = lines.decode()
+        # Whatever may be a command, an empty line or no clean text is left to `parse`; some that is none of these too.
+        if text[0] in "/ \n" or "\n/" in text or "\n " in text or "\n\n" in text or "bye" in text.lower():
+            return None
+        said = text[:-1].split("\n")
+        return said if "".join(said).isprintable() else None
+
     # Out, for everybody
 
     def render(self, log: str, entries: Sequence[Entry]) -> list[bytes]:
+        said, joined, left = Kind.SAID, Kind.JOINED, Kind.LEFT  # looked up once: each takes 0.2 us
         pieces: list[bytes] = []
         crowd = _Crowd()
         for entry in entries:
             event = entry.event
             if crowd.nicks and not crowd.takes(event):
                 crowd.tell(pieces)
-            if event.kind is Kind.SAID:
+            if event.kind is said:
                 line = f"{event.nick}: {event.text}"
                 pieces.append(f"{line}\r\n".encode() if line.isprintable() else _lines(_talk(event)))
-            elif event.kind is Kind.JOINED or event.kind is Kind.LEFT:
+            elif event.kind is joined or event.kind is left:
                 crowd.add(event, len(pieces))
                 pieces.append(b"")
             else:
