@@ -32,6 +32,8 @@ class Directory:
         """By folded form and by skeleton, `name[1:]`. Pure: only entries change it, and they are only compared."""
         self._reserved: dict[str, Claim] = {}
         """What is on its way into the log."""
+        self._leaving: set[str] = set()
+        """Of whom it is on its way into the log that they released what they had."""
 
     async def open(self, storage: Storage) -> None:
         """Read who was here when the server stopped, and from then on every claim."""
@@ -47,7 +49,7 @@ class Directory:
         keys = name[1:]
         for key in keys:
             owner = self._claims.get(key) or self._reserved.get(key)
-            if owner and owner.by != by:
+            if owner and owner.by != by and owner.by not in self._leaving:
                 like = "" if owner.name.shown == name.shown else f"too like {owner.name.shown}, which is "
                 raise Refused("nick_taken", f"{name.shown} is {like}taken")
         for key in keys:
@@ -58,6 +60,10 @@ class Directory:
         for key in name[1:]:
             if key in self._reserved and self._reserved[key].by == by:
                 del self._reserved[key]
+
+    def let_go(self, by: str) -> None:
+        """Whoever this is has left: others may claim what they had, in entries that follow theirs."""
+        self._leaving.add(by)
 
     def _fold(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
@@ -72,6 +78,7 @@ class Directory:
                     self._claims[key] = claim
                     self._reserved.pop(key, None)
             case Kind.RELEASED:
+                self._leaving.discard(event.by)
                 name = _name(event)
                 for key in name[1:]:
                     if key in self._claims and self._claims[key][:2] == (event.by, name):

@@ -135,6 +135,7 @@ class Person:
             return
         self._left = True
         self._server.staying.pop(self.token, None)
+        self._server.directory.let_go(self.id)
         left = self._server.event(Kind.LEFT, self.id, self.name.shown, reason)
         ensureDeferred(self._server.save_surely([(self.room.log.name, left), self._released()]))
 

@@ -72,6 +72,5 @@ class Room:
             if kind.sort is _TALK:
                 continue
             if kind is Kind.JOINED and entry.event.by in self._arriving:
-                others = tuple(nick for by, nick in self.members.nicks.items() if by != entry.event.by)
-                self._arriving[entry.event.by] = Arrival(entry.position, others)
+                self._arriving[entry.event.by] = Arrival(entry.position, tuple(self.members.nicks.values()))
             self.members.fold(entry)

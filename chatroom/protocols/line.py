@@ -43,6 +43,7 @@ class LineProtocol(LineReceiver):
     MAX_LENGTH = 1 << 20  # never reached: LineInput cuts lines before
     _undecided = True
     _first = True
+    _transport_paused = False
     _no_more = False
     _ended = False
     _pulse: Pulse | None = None
@@ -75,6 +76,9 @@ class LineProtocol(LineReceiver):
         whole = clean.rfind(b"\n") + 1
         if whole and not self._buffer and not self.paused and self.session.receive_talk(clean[:whole]):
             clean = clean[whole:]
+        if self.paused and clean:
+            self._transport_paused = True
+            self.transport.pauseProducing()
         for start in range(0, max(len(clean), 1), SLICE):
             super().dataReceived(clean[start : start + SLICE])
 
@@ -99,8 +103,16 @@ class LineProtocol(LineReceiver):
         else:
             self.session.receive(line)
 
+    def pauseProducing(self) -> None:
+        """Take no more lines. The transport is paused only when more comes: most answers are given before that."""
+        self.paused = True
+
     def resumeProducing(self) -> None:
-        super().resumeProducing()
+        self.paused = False
+        if self._transport_paused:
+            self._transport_paused = False
+            self.transport.resumeProducing()
+        self.dataReceived(b"")
         self._end_when_all_is_received()
 
     def readConnectionLost(self) -> None:

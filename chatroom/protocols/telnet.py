@@ -12,9 +12,9 @@ MAX_LINE = 4096
 CUT = b"\r"
 """Ends a line that was longer than `max_line`. Nothing else can: every CR that was sent has become LF."""
 
-_LF, _IAC, _WONT, _DO, _DONT, _SB = b"\n", b"\xff", b"\xfc", b"\xfd", b"\xfe", b"\xfa"
+_LF, _IAC, _WILL, _WONT, _DO, _DONT, _SB = b"\n", b"\xff", b"\xfb", b"\xfc", b"\xfd", b"\xfe", b"\xfa"
 
-_TIMING_MARK = 6
+_BINARY, _TIMING_MARK = 0, 6
 
 _SEQUENCE = re.compile(
     rb"""\xff(?:
@@ -91,7 +91,11 @@ class LineInput:
         return b"".join(clean), b"".join(answers)
 
     def _answer(self, verb: bytes, option: bytes) -> bytes:
-        """No to every option, once: a peer that asks again knows, and one that asks 100,000 times costs no memory.
+        """No to every option but BINARY, once: a peer that asks again knows, and one that asks 100,000 times costs no memory.
+
+        Without BINARY, Debian's telnet takes a byte of UTF-8 that is a control character but for its highest bit for that
+        character: of "Ü" it makes BREAK, of "у" Ctrl-C, each with a DO TIMING-MARK behind it. So whoever sends that is
+        asked for BINARY (RFC 856). To ask at once would show three odd bytes to those who are no telnet.
 
         To WONT and DONT there is never an answer, so no two programs answer each other for ever (RFC 854, RFC 1143).
         An option that we offer ourselves, such as ECHO around a password, has its DO settled when it is offered.
@@ -101,12 +105,20 @@ class LineInput:
         number = option[0]
         if verb == _DO:
             if number == _TIMING_MARK:  # each time: until then telnet throws away all output after a Ctrl-C (RFC 860)
-                return _IAC + _WONT + option
+                return _IAC + _WONT + option + self._ask_for_binary()
             number += 256
         if self._settled >> number & 1:
             return b""
         self._settled |= 1 << number
+        if option[0] == _BINARY:
+            return _IAC + (_WILL if verb == _DO else _DO) + option
         return _IAC + (_WONT if verb == _DO else _DONT) + option
+
+    def _ask_for_binary(self) -> bytes:
+        if self._settled >> _BINARY & 1:
+            return b""
+        self._settled |= 1 << _BINARY  # its WILL is the answer, and needs none
+        return _IAC + _DO + bytes([_BINARY])
 
     def _with_plain_ends(self, data: bytes) -> bytes:
         if not data:

@@ -1,0 +1,93 @@
+"""Where a server is, as people write it: HOST, HOST:PORT, [IPv6]:PORT, or an endpoint string of Twisted. And why it cannot be
+reached, in words.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from ipaddress import IPv6Address
+from typing import Any, NamedTuple
+
+from OpenSSL.SSL import Error as TLSError
+from service_identity import VerificationError
+from twisted.internet.endpoints import HostnameEndpoint, clientFromString
+from twisted.internet.error import ConnectError, ConnectionClosed, ConnectionRefusedError, DNSLookupError
+from twisted.internet.error import TimeoutError as Late
+from twisted.internet.interfaces import IStreamClientEndpoint
+
+PORT = 6000
+
+CONNECT_TIMEOUT = 15.0
+"""Seconds for one attempt: Twisted's 30 are long for who waits at a prompt; a SYN is sent again after 1, 3 and 7."""
+
+NEXT_ADDRESS = 0.1
+"""Seconds until the next address of a host is tried as well: `localhost` is often ::1 first, where no server listens."""
+
+_HOST = re.compile(r"(?:tcp:)?(?:\[(?P<v6>[0-9A-Fa-f:.%\w]+)\]|(?P<host>[^\s:\[\]/=]+))(?::(?P<port>[0-9]{1,5}))?")
+_ENDPOINT = re.compile(r"(?:tcp|tcp6|tls|ssl|unix):.")
+_BRACKETS = re.compile(r"\[([0-9A-Fa-f:.]+)\]")
+
+
+class Address(NamedTuple):
+    """Where a server is, in words, and how one gets there."""
+
+    words: str
+    endpoint: IStreamClientEndpoint
+
+
+def address(reactor: Any, text: str) -> Address:
+    """Reads what a person wrote; raises ValueError with words for what is no address."""
+    if _is_ipv6(text):
+        text = f"[{text}]"
+    named = _HOST.fullmatch(text)
+    if named and not (text.startswith(("tcp:", "tls:", "ssl:")) and not text.startswith("tcp:") and not named["port"]):
+        host, port = named["v6"] or named["host"], int(named["port"] or PORT)
+        if not 0 < port < 1 << 16:
+            raise ValueError(f"{text}: a port is a number from 1 to 65535")
+        words = f"[{host}]:{port}" if named["v6"] else f"{host}:{port}"
+        return Address(words, HostnameEndpoint(reactor, host, port, CONNECT_TIMEOUT, attemptDelay=NEXT_ADDRESS))
+    if not _ENDPOINT.match(text):
+        raise ValueError(f"{text}: not HOST, HOST:PORT, [IPv6]:PORT or an endpoint (tls:HOST:PORT, unix:PATH)")
+    try:
+        endpoint = clientFromString(reactor, _BRACKETS.sub(lambda found: found[1].replace(":", "\\:"), text))
+    except Exception as error:  # each endpoint parser has errors of its own: KeyError, TypeError, OSError ...
+        raise ValueError(f"{text}: not an endpoint that can be connected to: {error}") from None
+    return Address(text, endpoint)
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def trouble(error: BaseException, words: str) -> str:
+    """Why there is no connection to the server that is called so."""
+    match error:
+        case VerificationError():
+            return f"the certificate of {words} is for another name"
+        case TLSError(args=[[[*_, "certificate verify failed"], *_]]):
+            return (
+                f"the certificate of {words} does not verify: it is signed by itself or by nobody whom this machine trusts, "
+                "or it has expired"
+            )
+        case TLSError():
+            return f"{words} does not speak TLS as we do: {_last_words(error)}"
+        case DNSLookupError():
+            return f"{words}: there is no such host"
+        case ConnectionRefusedError():
+            return f"{words} refuses the connection: no server runs there"
+        case Late():
+            return f"{words} does not answer"
+        case ConnectError(osError=int(number)):
+            return f"{words}: {os.strerror(number)}"
+        case ConnectionClosed():
+            return f"{words} closed the connection"
+    return f"{words}: {_last_words(error)}"
+
+
+def _last_words(error: BaseException) -> str:
+    return str(error) or type(error).__name__
