@@ -14,8 +14,9 @@ from .directory import SERVER_LOG, Directory
 from .event import NO_DETAILS, Event, Kind
 from .journal import Journal
 from .log import Batch, NotSaved, Repeated, Storage
-from .names import Name, nickname
+from .names import TABLES, Name, nickname
 from .person import Clock, Person
+from .request import Refused
 from .room import Room
 
 SAVE_AGAIN = 1.0
@@ -70,17 +71,17 @@ class Chat:
 
     async def open(self, storage: Storage) -> None:
         """Take up the logs where the storage has them; to be awaited before anyone comes in. Until the storage can save,
-        which a full disk may prevent, it is tried again."""
+        which a full disk may prevent, it is tried again. Raises Refused for a storage that a newer server wrote."""
         self.journal = Journal(storage, lambda call: self.clock.callLater(0, call))
+        await _refuse_newer_tables(storage)
         await self.directory.open(storage)
         room = Room(self.settings.room, storage)
         await room.open()
         self.rooms[room.name] = room
         claims = {claim.by: claim for claim in self.directory.claims() if claim.token}
         kept = {by: claims[by] for by in room.members.nicks if by in claims}
-        started = self.event(
-            Kind.STARTED, details={"kept": {by: [*claim.name, claim.token] for by, claim in kept.items()}}
-        )
+        forms = {by: [*claim.name, claim.token] for by, claim in kept.items()}
+        started = self.event(Kind.STARTED, details={"kept": forms, "tables": TABLES})
         await self.save_surely([(SERVER_LOG, started), (room.log.name, started)])
         for by, claim in kept.items():
             Person(self, by, claim.name, room, claim.token).linger(self.settings.grace)
@@ -124,3 +125,14 @@ class Chat:
         outcomes: list[NotSaved | Repeated] = []
         await self.journal.settled(self.journal.append(events, outcomes.append))
         return next((outcome for outcome in outcomes if isinstance(outcome, NotSaved)), None)
+
+
+async def _refuse_newer_tables(storage: Storage) -> None:
+    for entry in await storage.read(SERVER_LOG, limit=1, kinds={Kind.STARTED}):
+        for table, version in entry.event.details.get("tables", {}).items():
+            if _numbers(version) > _numbers(TABLES.get(table, "")):
+                raise Refused("newer_tables", f"its nicknames were compared by {table} {version}, newer than ours")
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in version.split(".") if number.isdecimal()]

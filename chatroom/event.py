@@ -79,7 +79,7 @@ class Event(NamedTuple):
     """What else belongs to the kind, as in JSON. SAID and DID: `id`, what its author calls it. RENAMED: `new`, the nickname
     from now on. CLAIMED and RELEASED: `folded` and `skeleton`, for comparing nicknames, as the rules and tables of that
     day made them; `token`, the digest of what its owner can come back with. STARTED: `kept`, all of these by connection,
-    of those who could still come back: nobody else is here from then on."""
+    of those who could still come back: nobody else is here from then on; `tables`, which versions made these forms."""
 
 
 class Entry(NamedTuple):

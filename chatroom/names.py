@@ -31,8 +31,8 @@ ASCII = frozenset(ascii_letters + digits + "_-[]\\^|`")
 RESERVED = ("server", "system", "all", "here", "everyone")
 """Would be read as the server's own words, or as a call to all."""
 
-UNICODE = f"Unicode {unicodedata.unidata_version}, confusables {confusable_homoglyphs.__version__}"
-"""The tables that make folded forms and skeletons: those made by others may not be compared with ours."""
+TABLES = {"Unicode": unicodedata.unidata_version, "confusables": confusable_homoglyphs.__version__}
+"""Versions of the tables that make folded forms and skeletons: forms made by newer ones are not to be compared with ours."""
 
 
 class Name(NamedTuple):

@@ -9,7 +9,6 @@ from .event import Entry, Kind, Position, Sort
 from .log import Log, Storage
 from .recall import since_start
 
-
 _TALK = Sort.TALK  # to look a member up in its Enum takes 0.2 us each time
 
 

@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 
 from .chat import Chat
 from .log import Storage
+from .request import Refused
 from .storage.refused import StorageRefused
 
 BACKLOG = 1024
@@ -102,9 +103,14 @@ class ChatService(Service):
             )
 
     def _cannot_open(self, failure: Failure) -> None:
-        if not failure.check(sqlite3.Error, OSError):  # those are the disk's fault, the others are ours
+        if not failure.check(sqlite3.Error, OSError, Refused):  # those are the disk's fault, the others are ours
             self._log.failure("the chat cannot be opened", failure)
-        self._complain(f"--storage: cannot be read: {failure.getErrorMessage()}")
+        why = (
+            failure.value.words
+            if isinstance(failure.value, Refused)
+            else f"cannot be read: {failure.getErrorMessage()}"
+        )
+        self._complain(f"--storage: {why}")
         atexit.register(os._exit, 1)  # while the reactor runs, twistd has no other way to tell that it failed
         self._reactor.stop()
 

@@ -6,7 +6,6 @@ import atexit
 import gc
 import os
 import resource
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -87,7 +86,7 @@ def _complain(twistd: Mapping[str, Any], words: str) -> None:
     Logger(__name__).error("{words}", words=words)
     pipe = twistd.get("statusPipe")
     if pipe is None:
-        sys.__stderr__.write(f"chatroom: {words}\n")  # in place of sys.stderr stands the log
+        os.write(2, f"chatroom: {words}\n".encode())  # in place of sys.stderr stands the log
     else:  # a daemon, whose parent waits at the terminal for "0", or for "1 " and words, 100 bytes in all
         with suppress(OSError):  # it waits no longer
             os.write(pipe, f"1 {words}".encode()[:100])

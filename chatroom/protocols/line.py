@@ -78,7 +78,8 @@ class LineProtocol(LineReceiver):
             clean = clean[whole:]
         if self.paused and clean:
             self._transport_paused = True
-            self.transport.pauseProducing()
+            transport: Any = self.transport
+            transport.pauseProducing()
         for start in range(0, max(len(clean), 1), SLICE):
             super().dataReceived(clean[start : start + SLICE])
 
@@ -111,7 +112,8 @@ class LineProtocol(LineReceiver):
         self.paused = False
         if self._transport_paused:
             self._transport_paused = False
-            self.transport.resumeProducing()
+            transport: Any = self.transport
+            transport.resumeProducing()
         self.dataReceived(b"")
         self._end_when_all_is_received()
 
