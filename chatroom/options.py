@@ -132,11 +132,13 @@ class Options(usage.Options):
     """Options of `twistd chatroom`. What is wrong is told in one line that names the option."""
 
     synopsis = "[options]"
-    longdesc = "One chat for telnet, nc and scripts. Without options: telnet localhost 6000."
+    longdesc = "One chat for telnet, nc and programs. Without options: telnet localhost 6000."
     optFlags: ClassVar = [
-        ["no-limits", None, "Lift rate, connections per address and login delays together, for tests and benchmarks."],
+        ["no-limits", None, "Lift the rate and the connections from one address together, for tests and benchmarks"],
     ]
-    optParameters: ClassVar = [[name, letter, default, words, None] for name, letter, default, words, _ in OPTIONS]
+    optParameters: ClassVar = [
+        [name, letter, default or None, words, None] for name, letter, default, words, _ in OPTIONS
+    ]
 
     def __init__(self) -> None:
         super().__init__()
@@ -145,8 +147,10 @@ class Options(usage.Options):
     def opt_line(self, endpoint: str) -> None:
         self.lines.append(endpoint)
 
-    opt_line.__doc__ = f"""Where telnet, nc and programs come in: an endpoint string (tcp:, ssl:, tls:, unix:, systemd:,
-        haproxy:). May be given several times; off for nowhere. [default: {DEFAULT_LINE}]"""
+    opt_line.__doc__ = (
+        "Where telnet, nc and programs come in: an endpoint string (tcp:, ssl:, tls:, unix:, systemd:, haproxy:). "
+        f"May be given several times; off for nowhere. [default: {DEFAULT_LINE}]"
+    )
     opt_l = opt_line
 
     def opt_version(self) -> None:
@@ -160,7 +164,7 @@ class Options(usage.Options):
             self.parent["pidfile"] = ""
         for name, _, _, _, read in OPTIONS:
             try:
-                self[name] = read(self[name])
+                self[name] = read(self[name] or "")
             except ValueError as error:
                 raise usage.UsageError(f"--{name}: {error}") from None
 
