@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 
 from OpenSSL.SSL import Error as TLSError
 from service_identity import VerificationError
-from twisted.internet.endpoints import HostnameEndpoint, clientFromString
-from twisted.internet.error import ConnectError, ConnectionClosed, ConnectionRefusedError, DNSLookupError
+from twisted.internet.endpoints import HostnameEndpoint, clientFromString, wrapClientTLS
+from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
+from twisted.internet.error import ConnectionRefusedError as NobodyThere
 from twisted.internet.error import TimeoutError as Late
 from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.ssl import optionsForClientTLS
 
 PORT = 6000
 
@@ -24,9 +26,10 @@ CONNECT_TIMEOUT = 15.0
 NEXT_ADDRESS = 0.1
 """Seconds until the next address of a host is tried as well: `localhost` is often ::1 first, where no server listens."""
 
-_HOST = re.compile(r"(?:tcp:)?(?:\[(?P<v6>[0-9A-Fa-f:.%\w]+)\]|(?P<host>[^\s:\[\]/=]+))(?::(?P<port>[0-9]{1,5}))?")
+_HOST = re.compile(
+    r"(?!tls:[^\[]|ssl:|unix:)(?P<kind>tcp:|tls:)?(?:\[(?P<v6>[0-9A-Fa-f:.%\w]+)\]|(?P<host>[^\s:\[\]/=]+))(?::(?P<port>[0-9]{1,5}))?"
+)
 _ENDPOINT = re.compile(r"(?:tcp|tcp6|tls|ssl|unix):.")
-_BRACKETS = re.compile(r"\[([0-9A-Fa-f:.]+)\]")
 
 
 class Address(NamedTuple):
@@ -41,16 +44,20 @@ def address(reactor: Any, text: str) -> Address:
     if _is_ipv6(text):
         text = f"[{text}]"
     named = _HOST.fullmatch(text)
-    if named and not (text.startswith(("tcp:", "tls:", "ssl:")) and not text.startswith("tcp:") and not named["port"]):
+    if named:
         host, port = named["v6"] or named["host"], int(named["port"] or PORT)
         if not 0 < port < 1 << 16:
             raise ValueError(f"{text}: a port is a number from 1 to 65535")
         words = f"[{host}]:{port}" if named["v6"] else f"{host}:{port}"
-        return Address(words, HostnameEndpoint(reactor, host, port, CONNECT_TIMEOUT, attemptDelay=NEXT_ADDRESS))
+        endpoint: IStreamClientEndpoint
+        endpoint = HostnameEndpoint(reactor, host, port, CONNECT_TIMEOUT, attemptDelay=NEXT_ADDRESS)
+        if named["kind"] == "tls:":  # whose parser does not know IPv6
+            return Address(text, wrapClientTLS(optionsForClientTLS(host), endpoint))
+        return Address(words, endpoint)
     if not _ENDPOINT.match(text):
         raise ValueError(f"{text}: not HOST, HOST:PORT, [IPv6]:PORT or an endpoint (tls:HOST:PORT, unix:PATH)")
     try:
-        endpoint = clientFromString(reactor, _BRACKETS.sub(lambda found: found[1].replace(":", "\\:"), text))
+        endpoint = clientFromString(reactor, text)
     except Exception as error:  # each endpoint parser has errors of its own: KeyError, TypeError, OSError ...
         raise ValueError(f"{text}: not an endpoint that can be connected to: {error}") from None
     return Address(text, endpoint)
@@ -64,7 +71,7 @@ def _is_ipv6(text: str) -> bool:
     return True
 
 
-def trouble(error: BaseException, words: str) -> str:
+def trouble(error: BaseException | None, words: str) -> str:
     """Why there is no connection to the server that is called so."""
     match error:
         case VerificationError():
@@ -78,7 +85,7 @@ def trouble(error: BaseException, words: str) -> str:
             return f"{words} does not speak TLS as we do: {_last_words(error)}"
         case DNSLookupError():
             return f"{words}: there is no such host"
-        case ConnectionRefusedError():
+        case NobodyThere():
             return f"{words} refuses the connection: no server runs there"
         case Late():
             return f"{words} does not answer"
@@ -89,5 +96,5 @@ def trouble(error: BaseException, words: str) -> str:
     return f"{words}: {_last_words(error)}"
 
 
-def _last_words(error: BaseException) -> str:
+def _last_words(error: BaseException | None) -> str:
     return str(error) or type(error).__name__

@@ -39,6 +39,7 @@ LONGEST_LINE = 16 * 1024 * 1024
 class ServerLines(LineOnlyReceiver):
     """One connection."""
 
+    transport: Any
     delimiter = b"\n"
     MAX_LENGTH = LONGEST_LINE
 
@@ -61,6 +62,19 @@ class ServerLines(LineOnlyReceiver):
         self._link.lost(self, reason)
 
 
+class ServerFactory(Factory):
+    """Makes them."""
+
+    noisy = False
+
+    def __init__(self, link: Link, conversation: Conversation) -> None:
+        self._link = link
+        self._conversation = conversation
+
+    def buildProtocol(self, addr: IAddress | None) -> ServerLines:
+        return ServerLines(self._link, self._conversation)
+
+
 @implementer(IPushProducer)
 class Link:
     """What keeps the conversation connected. As a producer it is what the server sends: who shows it may pause it."""
@@ -78,10 +92,7 @@ class Link:
         self._paused = False
         self._late: Any = None
         self._connection: ServerLines | None = None
-        factory = Factory.forProtocol(ServerLines)
-        factory.noisy = False
-        factory.buildProtocol = self._build  # type: ignore[method-assign]
-        self._service = ClientService(address.endpoint, factory, self._delay, reactor)
+        self._service = ClientService(address.endpoint, ServerFactory(self, conversation), self._delay, reactor)
 
     def start(self) -> None:
         self._service.whenConnected(failAfterFailures=1).addErrback(self._cannot).addErrback(self._bug)
@@ -111,6 +122,8 @@ class Link:
         if connection is self._connection:
             self._connection = None
             self._cancel()
+            if not self._conversation.entering:
+                self._tries = 0
             self._conversation.lost(trouble(reason.value, self._address.words))
 
     # What the face does with what the server sends
@@ -131,13 +144,8 @@ class Link:
 
     # Within
 
-    def _build(self, address: IAddress | None) -> ServerLines:
-        return ServerLines(self, self._conversation)
-
     def _delay(self, attempt: int) -> float:
         """Until the next try. Counted from the last welcome: who accepts connections and closes them is no server yet."""
-        if self._conversation.entered_since:
-            self._tries = 0
         self._tries += 1
         return min(FIRST_DELAY * FACTOR**self._tries, LONGEST_DELAY) * (0.5 + self._jitter())
 

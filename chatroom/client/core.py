@@ -11,12 +11,7 @@ from typing import Any, Protocol
 
 from ..request import Command, Refused
 from ..wire.json import MAX_LINE
-
-WINDOW_REQUESTS = 1000
-"""Requests under way at once: at 5 ms for a commit they leave room for 200,000 lines a second."""
-
-WINDOW_BYTES = 1024 * 1024
-"""Bytes of requests under way at once: with the longest lines 16 of them. This is what a server that is away costs."""
+from .outbox import Outbox
 
 NICKS_TRIED = 50
 """Numbers put behind a nickname that is taken, until we give up: so many of one name are a mistake."""
@@ -64,31 +59,6 @@ class Stage(Enum):
     LEAVING = "we said that we leave"
 
 
-class Outbox:
-    """What was asked, in order, until its outcome is seen."""
-
-    def __init__(self) -> None:
-        self._lines: dict[str, bytes] = {}
-        self._size = 0
-
-    def __len__(self) -> int:
-        return len(self._lines)
-
-    @property
-    def full(self) -> bool:
-        return len(self._lines) >= WINDOW_REQUESTS or self._size >= WINDOW_BYTES
-
-    def add(self, id: str, line: bytes) -> None:
-        self._lines[id] = line
-        self._size += len(line)
-
-    def done(self, id: str) -> None:
-        self._size -= len(self._lines.pop(id, b""))
-
-    def all(self) -> bytes:
-        return b"".join(self._lines.values())
-
-
 class Conversation:
     """Our side of it."""
 
@@ -126,13 +96,13 @@ class Conversation:
     def received(self, line: bytes) -> None:
         """One line came. What is no JSON is the greeting for people, who speak later than we do."""
         try:
-            said = json.loads(line) if line[:1] == b"{" else None
+            said: Any = json.loads(line) if line[:1] == b"{" else None
         except (ValueError, RecursionError):
             return
         match said:
             case {"event": str()}:
                 self._happened(said)
-            case {"welcome": {"nick": str(nick), "resume": str(token), "rooms": {**rooms}}} if rooms:
+            case {"welcome": {"nick": str(nick), "resume": str(token), "rooms": dict(rooms)}} if rooms:
                 self._welcomed(said, nick, token, rooms)
             case {"refused": {"code": str(), "words": str()} as refused}:
                 self._refused(said, refused)
@@ -174,12 +144,14 @@ class Conversation:
     def ask(self, command: Command) -> None:
         """Have something done, once, in order with what was asked before; it goes out with `send`. Raises Refused."""
         if command.name == "echo":
-            raise Refused("no_command", "no /echo here: this program reads its own lines back to know that they are saved")
-        self._count += 1
-        id = f"{self._stamp}{self._count}"
+            raise Refused(
+                "no_command", "no /echo here: this program reads its own lines back to know that they are saved"
+            )
+        id = f"{self._stamp}{self._count + 1}"
         line = _line({command.name: {"words": command.words}, "id": id})
         if len(line) > MAX_LINE:
             raise Refused("line_too_long", f"a line has at most about {MAX_LINE} bytes; yours was not said")
+        self._count += 1
         self._outbox.add(id, line)
         if self._stage is Stage.HERE:
             self._unsent.append(line)
@@ -270,16 +242,17 @@ class Conversation:
     def _happened(self, said: Said) -> None:
         id, nick = said.get("id"), said.get("nick")
         own = isinstance(id, str) and id.startswith(self._stamp) and nick in self._names
-        if own:
-            self._outbox.done(str(id))
-        elif said["event"] == "renamed" and nick in self._names:
+        outcome = own and self._outbox.done(str(id))
+        if not own and said["event"] == "renamed" and nick in self._names:
             self._names.discard(nick)
             self._names.add(str(said.get("new")))
             self.nick = str(said.get("new"))
         if not said.get("history"):
             self._position = str(said.get("position", self._position))
-        elif own:
-            return  # what had been said before: it stands, or stood, where it was said
+        elif outcome:
+            return  # it had been said before, and was or will be shown where it stands
+        else:
+            own = False  # asked for by /history
         self._face.show(said, own)
 
     def _refused(self, said: Said, refused: Said) -> None:

@@ -1,0 +1,233 @@
+"""The face for pipes, and for terminals that can do no more than lines: standard input is said, standard output shows.
+
+Input that ends, or `bye`, leaves when the outcome of all that was asked is seen.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IHalfCloseableProtocol, IReactorTime
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ..person import Delayed
+from ..protocols.telnet import CUT, LineInput
+from ..request import Refused
+from ..wire.json import MAX_LINE
+from ..wire.text import TEXT
+from .core import Conversation, Said
+from .look import Look
+
+PATIENCE = 120.0
+"""Seconds that a pipe waits without seeing the outcome of anything it sent, connected or not, before it gives up: a server
+that stops expects us back for as long (its --grace)."""
+
+LEAVE_TIMEOUT = 5.0
+"""Seconds for the server to end the connection after we said that we leave."""
+
+FLUSH_TIMEOUT = 5.0
+"""Seconds at the end for what is shown to be taken by who reads it."""
+
+OK, FAILED = 0, 1
+"""Exit statuses; 2 is for a wrong command line."""
+
+
+@implementer(IHalfCloseableProtocol)
+class PlainFace(Protocol):
+    """One conversation at standard input and output; `ended` fires when it is over."""
+
+    conversation: Conversation
+    """To be given before the transport is."""
+
+    def __init__(self, clock: IReactorTime, look: Look | None, pipe: bool, complain: Callable[[str], None]) -> None:
+        """`look`: how it is shown; None for JSON as it came. `pipe`: nobody types, so nothing may last for ever, and a line
+        that is refused has failed. `complain` tells what is not the server's words."""
+        self.ended: Deferred[None] = Deferred()
+        self.broken = False
+        """Nothing can be shown any more."""
+        self._clock = clock
+        self._look = look
+        self._pipe = pipe
+        self._complain = complain
+        self._input = LineInput(MAX_LINE, telnet=False)
+        self._rest = b""
+        self._lines: deque[bytes] = deque()
+        self._reading = True
+        self._no_more = False
+        self._left = False
+        self._reason = ""
+        self._status = OK
+        self._under_way = 0
+        self._timer: Delayed | None = None
+        self._closed: Deferred[None] = Deferred()
+
+    # Standard input and output
+
+    def connectionMade(self) -> None:
+        self._regulate()
+
+    def dataReceived(self, data: bytes) -> None:
+        clean, _ = self._input.feed(data)
+        *lines, self._rest = (self._rest + clean).split(b"\n")
+        self._lines.extend(lines)
+        self._go_on()
+
+    def readConnectionLost(self) -> None:
+        """The last line counts, also without its end."""
+        if self._rest:
+            self._lines.append(self._rest)
+            self._rest = b""
+        self._no_more = True
+        self._go_on()
+
+    def writeConnectionLost(self) -> None:
+        """Nobody reads, or the disk is full. What was sent still counts."""
+        self._status = FAILED
+        self.broken = self._pipe = True
+        self._stop_taking()
+        self._wait(PATIENCE)
+        self._go_on()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if not self._closed.called:
+            self._closed.callback(None)
+
+    def close(self) -> Deferred[int]:
+        """Fires with the exit status when what is shown has been taken, or nobody takes it."""
+        transport: Any = self.transport
+        transport.unregisterProducer()
+        transport.loseConnection()
+        if self.broken and not self._closed.called:
+            self._closed.callback(None)
+        closed = self._closed.addTimeout(FLUSH_TIMEOUT, self._clock)
+        return closed.addCallbacks(lambda _: self._status, lambda _: FAILED)
+
+    # What the conversation tells
+
+    def welcomed(self, welcome: Said, again: bool) -> None:
+        if again:
+            self._complain("connected again")
+        else:
+            self._wait(PATIENCE)
+            self.show(welcome, own=False)
+
+    def show(self, said: Said, own: bool) -> None:
+        if own and self._pipe and "refused" in said:
+            self._status = FAILED
+        if self._look is None:
+            self._write(f"{json.dumps(said, separators=(',', ':'))}\n")
+        elif not (own and "event" in said):
+            self._write("".join([f"{line}\n" for line in self._look.lines(said)]))
+
+    def moved(self) -> None:
+        if self.conversation.under_way < self._under_way or not self.conversation.under_way:
+            self._wait(PATIENCE)
+        self._go_on()
+
+    def away(self, why: str) -> None:
+        self._complain(f"{why}; trying again")
+        if not self.conversation.under_way:
+            self._wait(PATIENCE)
+        self._go_on()
+
+    def over(self, why: str = "") -> None:
+        if self.ended.called:
+            return
+        self._stop_taking()
+        self._wait(0)
+        lost = self.conversation.under_way
+        if why:
+            self._status = FAILED
+            self._complain(why)
+        if lost:
+            self._status = FAILED
+            self._complain(f"{lost} {'line' if lost == 1 else 'lines'} may not have been said")
+        self.ended.callback(None)
+
+    # What is typed, or piped
+
+    def leave(self) -> None:
+        """Leave at once, whatever is under way."""
+        self._stop_taking()
+        self._leave()
+
+    def _go_on(self) -> None:
+        conversation = self.conversation
+        while self._lines and conversation.takes_more:
+            self._obey(self._lines.popleft())
+        conversation.send()
+        before, self._under_way = self._under_way, conversation.under_way
+        if self._under_way and not before:
+            self._wait(PATIENCE)
+        if self._no_more and not self._lines and not self._under_way and not conversation.entering:
+            self._leave()
+        self._regulate()
+
+    def _obey(self, line: bytes) -> None:
+        try:
+            if line.endswith(CUT):
+                raise Refused("line_too_long", f"a line has at most about {MAX_LINE} bytes; yours was not said")
+            command = TEXT.parse(line, True)
+            if command is None or (command.name == "say" and not command.words.strip()):
+                return
+            if command.name == "quit":
+                self._reason = command.words
+                self._stop_taking()
+            else:
+                self.conversation.ask(command)
+        except Refused as refused:
+            self.show({"refused": {"code": refused.code, "words": refused.words}}, own=True)
+
+    def _stop_taking(self) -> None:
+        self._no_more = True
+        self._rest = b""
+        self._lines.clear()
+
+    def _leave(self) -> None:
+        if self._left or self.ended.called:
+            return
+        self._left = True
+        if self.conversation.leave(self._reason):
+            self._wait(LEAVE_TIMEOUT, self.over)
+        else:
+            self.over()
+
+    def _regulate(self) -> None:
+        """Read on when what was read has been asked, and more may be."""
+        transport: Any = self.transport
+        reads = self.conversation.takes_more and not self._lines and not self._no_more
+        if transport is not None and reads != self._reading:
+            self._reading = reads
+            if reads:
+                transport.resumeProducing()
+            else:
+                transport.pauseProducing()
+
+    def _write(self, text: str) -> None:
+        if self.transport is not None:
+            self.transport.write(text.encode())
+
+    # What lasts too long
+
+    def _wait(self, seconds: float, then: Callable[[], None] | None = None) -> None:
+        """From now on wait so long, and no longer; 0 for not at all."""
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+        if seconds and (self._pipe or then):
+            self._timer = self._clock.callLater(seconds, self._out_of_patience, then)
+
+    def _out_of_patience(self, then: Callable[[], None] | None) -> None:
+        self._timer = None
+        if then is not None:
+            then()
+        elif self.conversation.under_way or not self.conversation.takes_more:
+            self.over(f"gave up: the server has confirmed nothing for {PATIENCE:g} seconds")
+        else:
+            self._wait(PATIENCE)
