@@ -8,6 +8,7 @@ from .event import Kind
 from .request import NO_FIELDS, Answer, Refused
 from .session import Session
 from .table import Parameter, Table, Takes
+from .text import shortened
 
 COMMANDS = Table()
 
@@ -154,4 +155,4 @@ async def quit_(session: Session, reason: str = "") -> None:
 def _be_there(session: Session, room: str | None) -> None:
     """Refuse what is meant for another room, lest it be said in this one."""
     if room is not None and room not in session.chat.rooms:
-        raise Refused("no_room", f"there is no room {room[:ROOM_SHOWN]}")
+        raise Refused("no_room", f"there is no room {shortened(room, ROOM_SHOWN)}")

@@ -48,8 +48,10 @@ class Directory:
         """Keep a nickname for a connection until its claim is read in the log; raises Refused when another has it."""
         keys = name[1:]
         for key in keys:
-            owner = self._claims.get(key) or self._reserved.get(key)
-            if owner and owner.by != by and owner.by not in self._leaving:
+            owner = self._claims.get(key)
+            if owner is None or owner.by in self._leaving:
+                owner = self._reserved.get(key)
+            if owner and owner.by != by:
                 like = "" if owner.name.shown == name.shown else f"too like {owner.name.shown}, which is "
                 raise Refused("nick_taken", f"{name.shown} is {like}taken")
         for key in keys:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import pkgutil
+import re
 import unicodedata
 from string import ascii_letters, ascii_lowercase, digits
 from typing import Any, NamedTuple, NoReturn
@@ -27,6 +28,10 @@ FORBIDDEN = frozenset("!@#$&*+,/:;<>=?'\"%~{}")
 
 ASCII = frozenset(ascii_letters + digits + "_-[]\\^|`")
 """All that a nickname has where only ASCII is allowed: what IRC (RFC 2812, section 2.3.1) allows without { and }."""
+
+_PLAIN = re.compile(rf"[A-Za-z_][A-Za-z0-9_-]{{,{LONGEST - 1}}}")
+"""Names that PRECIS leaves as they are, that break no rule, and fold to lower case: to find that out takes 20 us, and they
+are most. tests/test_names.py holds that it is so."""
 
 RESERVED = ("server", "system", "all", "here", "everyone")
 """Would be read as the server's own words, or as a call to all."""
@@ -48,6 +53,16 @@ class Name(NamedTuple):
 
 def nickname(text: str, *, ascii_only: bool = False) -> Name:
     """The nickname that this text asks for. Raises Refused: `nick_invalid` with the rule broken, or `nick_reserved`."""
+    shown, folded = (text, text.lower()) if _PLAIN.fullmatch(text) else _enforced(text, ascii_only)
+    skeleton = _skeleton(shown)
+    if word := _RESERVED_SKELETONS.get(skeleton):
+        like = "" if folded == word else f"is too like {word}, which "
+        raise Refused("nick_reserved", f"{shown} {like}is reserved")
+    return Name(shown, folded, skeleton)
+
+
+def _enforced(text: str, ascii_only: bool) -> tuple[str, str]:
+    """As it is shown and folded, when it breaks no rule."""
     # No character is composed of more than four, so a longer text stays too long, and the work is bounded.
     if len(text) > 4 * LONGEST:
         _refuse(f"has at most {LONGEST} characters")
@@ -69,11 +84,7 @@ def nickname(text: str, *, ascii_only: bool = False) -> Name:
         _refuse(f"cannot begin with {_visible(shown[0])}, which changes the character before it")
     if not _ONE_SCRIPT.fullmatch(shown):
         _refuse("cannot mix scripts, such as Latin and Cyrillic: letters of one can pass for those of another")
-    skeleton = _skeleton(shown)
-    if word := _RESERVED_SKELETONS.get(skeleton):
-        like = "" if folded == word else f"is too like {word}, which "
-        raise Refused("nick_reserved", f"{shown} {like}is reserved")
-    return Name(shown, folded, skeleton)
+    return shown, folded
 
 
 def _refuse(rule: str) -> NoReturn:

@@ -11,6 +11,7 @@ from twisted.python import usage
 
 from . import __version__
 from .chat import Settings
+from .console import take_terminal
 from .names import LONGEST
 from .protocols.telnet import MAX_LINE
 
@@ -124,6 +125,7 @@ OPTIONS: list[tuple[str, str | None, str, str, Callable[[str], object]]] = [
         "Connections from one IPv4 address or IPv6 /64",
         whole(1),
     ),
+    ("console", None, "", "Be in the room yourself, as NICK, from this terminal; the log goes to a file. With -n", str),
 ]
 """One row for each option: name, letter, default, help, and what reads its value; it raises ValueError in words."""
 
@@ -167,6 +169,11 @@ class Options(usage.Options):
                 self[name] = read(self[name] or "")
             except ValueError as error:
                 raise usage.UsageError(f"--{name}: {error}") from None
+        if self["console"]:
+            try:
+                self["log"] = take_terminal({} if self.parent is None else self.parent)
+            except ValueError as error:
+                raise usage.UsageError(f"--console: {error}") from None
 
     def parseOptions(self, options: object = None) -> None:
         try:

@@ -67,6 +67,8 @@ class ChatService(Service):
         self._complain = complain
         self._ports: list[Any] = []
         self._storage: Storage | None = None
+        self.opened: Deferred[None] = Deferred()
+        """Fires when people are let in."""
 
     def privilegedStartService(self) -> None:
         """Bind, while we may bind any port; who connects waits until the chat is open."""
@@ -101,6 +103,7 @@ class ChatService(Service):
                 description=listener.description,
                 invitation=listener.invitation(port.getHost()),
             )
+        self.opened.callback(None)
 
     def _cannot_open(self, failure: Failure) -> None:
         if not failure.check(sqlite3.Error, OSError, Refused):  # those are the disk's fault, the others are ours

@@ -367,7 +367,7 @@ class Session:
 
     def _write_answer(self, data: bytes) -> None:
         """Answers go around the cursor: who asks and does not read must not fill the memory, so no more is asked."""
-        if self._nobody_reads():
+        if not data or self._nobody_reads():
             return
         self.outlet.write(data)
         if self.outlet.full:

@@ -15,7 +15,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from twisted.application.service import IService
+from twisted.application.service import IService, MultiService
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
@@ -24,6 +24,7 @@ from twisted.logger import Logger
 from . import __version__
 from .chat import Chat, Settings
 from .commands import COMMANDS
+from .console import Console
 from .names import nickname
 from .options import DEFAULT_LINE, UNLIMITED, Options
 from .protocols.line import LineFactory
@@ -41,10 +42,18 @@ def makeService(options: Options) -> IService:
     """The service that `twistd` runs."""
     from twisted.internet import reactor  # here, since it chooses the reactor
 
-    return service(options, reactor)
+    if not options["console"]:
+        return service(options, reactor)
+    both = MultiService()
+    console = Console(reactor, options["console"], options["log"])
+    server = service(options, reactor, console.endpoint)
+    server.opened.addCallback(lambda _: console.come_in())
+    server.setServiceParent(both)
+    console.setServiceParent(both)
+    return both
 
 
-def service(options: Options, reactor: Any) -> ChatService:
+def service(options: Options, reactor: Any, *more_lines: str) -> ChatService:
     """Put the parts together as the options say."""
     unlimited = bool(options["no-limits"])
     interval, burst = options["rate"]
@@ -67,7 +76,7 @@ def service(options: Options, reactor: Any) -> ChatService:
     factory = LineFactory(chat, COMMANDS, options["max-line"])
     listeners = [
         Listener("--line", line, _endpoint(reactor, "--line", line), factory, partial(_invitation, line))
-        for line in options.lines or [DEFAULT_LINE]
+        for line in (*(options.lines or [DEFAULT_LINE]), *more_lines)
         if line != "off"
     ]
     _raise_open_files()

@@ -37,6 +37,8 @@ normalising sorts them in quadratic time (9 ms for a line of 4096 bytes without 
 
 _MARKS_TOO_MANY = regex.compile(rf"(?<=\P{{ccc=0}}{{{MARKS}}})\P{{ccc=0}}+")
 
+_CHARACTER = regex.compile(r"\X")
+
 
 def decode(line: bytes) -> str:
     """Bytes as UTF-8; a line that is not UTF-8 is read as Latin-1, as old IRC and telnet clients mean it."""
@@ -65,3 +67,16 @@ def safe(text: str) -> str:
     if text.isprintable():
         return text  # everything above is in categories that str.isprintable excludes: Cc, Cf, Cn, Cs, Zl or Zp
     return _UNSEEN.sub("", _BREAKS.sub(" ", text))
+
+
+def safe_lines(text: str) -> str:
+    """Text of several lines as a program may get it, which shows it on some terminal."""
+    return text if text.isprintable() else "\n".join(map(safe, text.split("\n")))
+
+
+def shortened(text: str, most: int) -> str:
+    """At most so many code points of it, and no character cut (UAX 29): for telling what was asked for and is not there."""
+    if len(text) <= most:
+        return text
+    ends = [character.end() for character in _CHARACTER.finditer(text[: most + 1])]  # one more tells where one ends
+    return text[: max((end for end in ends if end <= most), default=0)]

@@ -14,6 +14,7 @@ HEART = (
     "room",
     "directory",
     "connections",
+    "person",
     "chat",
     "table",
     "intake",
@@ -22,7 +23,7 @@ HEART = (
 )
 """In this order: each may import the facts and those before it."""
 
-EDGES = ("options", "service", "tap", "client")
+EDGES = ("console", "options", "service", "tap", "client")
 """May import everything; nothing further in imports them."""
 
 OUTERMOST = ("tap", "client")
@@ -69,7 +70,7 @@ def ring_of(module: str) -> Ring | None:
         case "wire":
             return Ring((*FACTS, "wire") if module == "wire" else FACTS, pure=True)
         case "protocols":
-            return Ring((*FACTS, "session", "chat", "table", "wire", "protocols"), TWISTED)
+            return Ring((*FACTS, "person", "session", "chat", "table", "wire", "protocols"), TWISTED)
         case "storage":
             return Ring((*FACTS, "log", "storage"), TWISTED)
     return None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 IAC, DONT, DO, WONT, WILL, SB, SE = b"\xff", b"\xfe", b"\xfd", b"\xfc", b"\xfb", b"\xfa", b"\xf0"
 NOP, AYT, IP, DM, GA, EOF, SUSP = b"\xf1", b"\xf6", b"\xf4", b"\xf2", b"\xf9", b"\xec", b"\xed"
-ECHO, SGA, TIMING_MARK, NAWS = b"\x01", b"\x03", b"\x06", b"\x1f"
+BINARY, ECHO, SGA, TIMING_MARK, NAWS = b"\x00", b"\x01", b"\x03", b"\x06", b"\x1f"
 
 SEQUENCES = {
     # what it is: (sent, clean, answers)
@@ -32,9 +32,23 @@ SEQUENCES = {
     "Ctrl-C, as inetutils-telnet sends it": (
         IAC + IP + IAC + DO + TIMING_MARK + b"x\n",
         b"x\n",
-        IAC + WONT + TIMING_MARK,
+        IAC + WONT + TIMING_MARK + IAC + DO + BINARY,
     ),
-    "every timing mark is answered": ((IAC + DO + TIMING_MARK) * 3, b"", (IAC + WONT + TIMING_MARK) * 3),
+    "every timing mark is answered, and the first shows a telnet, which is asked for 8 bits": (
+        (IAC + DO + TIMING_MARK) * 3,
+        b"",
+        IAC + WONT + TIMING_MARK + IAC + DO + BINARY + (IAC + WONT + TIMING_MARK) * 2,
+    ),
+    "the answer to that needs none": (
+        IAC + DO + TIMING_MARK + IAC + WILL + BINARY + IAC + WILL + BINARY,
+        b"",
+        IAC + WONT + TIMING_MARK + IAC + DO + BINARY,
+    ),
+    "who offers 8 bits and asks for them gets them": (
+        IAC + DO + BINARY + IAC + WILL + BINARY + IAC + DO + TIMING_MARK,
+        b"",
+        IAC + WILL + BINARY + IAC + DO + BINARY + IAC + WONT + TIMING_MARK,
+    ),
     "an offered timing mark is an option as others": ((IAC + WILL + TIMING_MARK) * 2, b"", IAC + DONT + TIMING_MARK),
     "PuTTY says all it can": (
         IAC + WILL + NAWS + IAC + DO + ECHO + IAC + WILL + SGA + IAC + DO + SGA + b"alice\r\n",
@@ -261,7 +275,8 @@ def test_what_never_ends_is_not_kept(chunk: bytes) -> None:
 def test_a_hundred_thousand_options_get_one_answer_each() -> None:
     lines = LineInput()
     sent = b"".join(IAC + (DO, WILL)[number & 1] + bytes([number >> 1 & 255]) for number in range(100_000))
-    asked = b"".join(IAC + (WONT, DONT)[number & 1] + bytes([number >> 1]) for number in range(512))
+    asked = b"".join(IAC + (WONT, DONT)[number & 1] + bytes([number >> 1]) for number in range(2, 512))
+    asked = IAC + WILL + BINARY + IAC + DO + BINARY + asked
     timing_marks = sent.count(IAC + DO + TIMING_MARK) - 1
     clean, answers = feed(lines, [sent[at : at + 4096] for at in range(0, len(sent), 4096)])
     assert clean == b""
@@ -321,7 +336,7 @@ def test_line_receiver_is_told_of_an_over_long_line_once_and_in_its_place() -> N
         for part in parts:
             protocol.dataReceived(part)
         assert protocol.lines == [b"before", b"xxxxxxxx" + CUT, b"after", b"12345678", b"yyyyyyyy" + CUT, b"last"]
-        assert protocol.peer.value() == IAC + WONT + TIMING_MARK
+        assert protocol.peer.value() == IAC + WONT + TIMING_MARK + IAC + DO + BINARY
         assert protocol.clearLineBuffer() == b""
 
 

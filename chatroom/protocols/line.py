@@ -46,17 +46,17 @@ class LineProtocol(LineReceiver):
     _transport_paused = False
     _no_more = False
     _ended = False
-    _pulse: Pulse | None = None
 
     def __init__(self, factory: LineFactory) -> None:
         self._chat = factory.chat
         self._table = factory.table
+        self._pulse = factory.pulse
         self._input = LineInput(factory.max_line)
 
     def connectionMade(self) -> None:
         transport: Any = self.transport
         if ITCPTransport.providedBy(transport) and not IUNIXTransport.providedBy(transport):  # those provide both
-            self._pulse = Pulse(transport, self._chat.clock)
+            self._pulse.watch(transport)
         self.session = Session(self._chat, self._table, TEXT, self)
         self._outlet = outlet_for(transport, self.session, self._chat.clock)
         self._outlet.start()
@@ -126,8 +126,7 @@ class LineProtocol(LineReceiver):
         """Nobody reads any more; connectionLost follows."""
 
     def connectionLost(self, reason: Failure | None = None) -> None:
-        if self._pulse:
-            self._pulse.stop()
+        self._pulse.forget(self.transport)
         self._outlet.lost()
         self._no_more = True
         self.session.lose()
@@ -153,6 +152,7 @@ class LineFactory(Factory):
         self.chat = chat
         self.table = table
         self.max_line = max_line
+        self.pulse = Pulse(chat.clock)
 
     def buildProtocol(self, addr: IAddress | None) -> LineProtocol:
         return LineProtocol(self)

@@ -14,7 +14,7 @@ from time import gmtime, strftime
 
 from ..event import Entry, Kind
 from ..request import Answer, Command, Refused, Welcome
-from ..text import clean_lines
+from ..text import clean_lines, safe, safe_lines
 
 MAX_LINE = 64 * 1024
 """Bytes in one line: a text of several lines is one message here."""
@@ -27,7 +27,10 @@ MAX_LINES = 500
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _quoted = json.encoder.encode_basestring_ascii
-"""ASCII alone, so that whatever reads it, a terminal too, is safe."""
+"""ASCII alone, so that whatever reads it, a terminal too, is safe. What is read from it is made safe as well, whoever
+stored it: most programs show it on a terminal."""
+
+_OF_LINES = ("words", "notice")
 
 
 class JsonFormat:
@@ -51,11 +54,16 @@ class JsonFormat:
         id = asked.pop("id", None)
         if id is None:
             id = ""
-        elif not isinstance(id, str) or len(id) > ID_LONGEST or not _encodable(id):
-            raise Refused("bad_id", f"an id is a string of at most {ID_LONGEST} characters")
+        elif not isinstance(id, str) or len(id) > ID_LONGEST or safe(id) != id:
+            # Not cleaned: two that differ would become one, and what is sent under the second would not be kept.
+            raise Refused("bad_id", f"an id is a string of at most {ID_LONGEST} characters that can be shown")
         for name, fields in asked.items():
             if isinstance(fields, dict):
-                return Command(name, fields={field: _clean(value, id) for field, value in fields.items()}, id=id)
+                clean = {field: _clean(value, id) for field, value in fields.items()}
+                match clean:
+                    case {"words": str(words), **rest} if not rest:  # as people give them, in order
+                        return Command(name, words, id=id)
+                return Command(name, fields=clean, id=id)
         raise Refused("no_request", 'a request is {"NAME": {...}}, such as {"say": {"text": "hi"}}', id=id)
 
     def talk(self, lines: bytes) -> list[str] | None:
@@ -71,20 +79,20 @@ class JsonFormat:
 
     def _event(self, log: str, entry: Entry, more: str) -> bytes:
         kind, time, eid, _, nick, text, details = entry.event
-        room = _quoted(log.removeprefix("#"))
+        room = _quoted(safe(log.removeprefix("#")))
         if kind is Kind.STARTED:
-            more += f',"members":{_encode([forms[0] for forms in details.get("kept", {}).values()])}'
+            more += f',"members":{_encode([safe(forms[0]) for forms in details.get("kept", {}).values()])}'
         elif kind is Kind.LEFT:
-            more += f',"reason":{_quoted(text)}' if text else ""
+            more += f',"reason":{_quoted(safe_lines(text))}' if text else ""
         elif kind is Kind.SAID or kind is Kind.DID:
-            more += f',"text":{_quoted(text)}'
+            more += f',"text":{_quoted(safe_lines(text))}'
         if "new" in details:
-            more += f',"new":{_quoted(details["new"])}'
+            more += f',"new":{_quoted(safe(details["new"]))}'
         if "id" in details:
-            more += f',"id":{_quoted(details["id"])}'
+            more += f',"id":{_quoted(safe(details["id"]))}'
         return (
-            f'{{"event":"{kind.value}","room":{room},"position":"{entry.position}","eid":{_quoted(eid)},'
-            f'"time":"{_second(time // 1000)}.{time % 1000:03}Z","nick":{_quoted(nick)}{more}}}\n'
+            f'{{"event":"{kind.value}","room":{room},"position":"{entry.position}","eid":{_quoted(safe(eid))},'
+            f'"time":"{_second(time // 1000)}.{time % 1000:03}Z","nick":{_quoted(safe(nick))}{more}}}\n'
         ).encode()
 
     # Out, for one
@@ -109,7 +117,10 @@ class JsonFormat:
     def answer(self, answer: Answer, command: Command | None = None) -> bytes:
         if command is None:
             return _line({"notice": answer.words})
-        return _line({"answer": command.name, **answer.fields, **({"id": command.id} if command.id else {})})
+        told = {"answer": command.name, **answer.fields}
+        if command.fields is None:  # who asks in words is answered in words too
+            told["words"] = answer.words
+        return _line({**told, **({"id": command.id} if command.id else {})})
 
     def refuse(self, refused: Refused, id: str) -> bytes:
         told = {"code": refused.code, "words": refused.words, **refused.fields}
@@ -123,7 +134,20 @@ def _second(seconds: int) -> str:
 
 
 def _line(told: Mapping[str, object]) -> bytes:
-    return f"{_encode(told)}\n".encode()
+    line = _encode(told)
+    if "\\" in line:  # all that could harm is escaped
+        line = _encode(_safe(told))
+    return f"{line}\n".encode()
+
+
+def _safe(told: object, field: str = "") -> object:
+    if isinstance(told, str):
+        return safe_lines(told) if field in _OF_LINES else safe(told)
+    if isinstance(told, Mapping):
+        return {safe(field): _safe(value, field) for field, value in told.items()}
+    if isinstance(told, list | tuple):
+        return [_safe(value) for value in told]
+    return told
 
 
 def _clean(value: object, id: str) -> object:
@@ -133,14 +157,6 @@ def _clean(value: object, id: str) -> object:
     if text.count("\n") >= MAX_LINES:
         raise Refused("too_many_lines", f"a text has at most {MAX_LINES} lines; yours was not said", id=id)
     return text
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 JSON = JsonFormat()
