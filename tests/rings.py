@@ -32,6 +32,7 @@ OUTERMOST = ("tap", "client")
 TABLES = ("precis_i18n", "confusable_homoglyphs", "regex")
 TWISTED_IN_HEART = ("twisted.internet.defer", "twisted.logger", "twisted.python.failure")
 TWISTED = ("twisted", "zope.interface")
+TLS = ("OpenSSL", "service_identity")  # what Twisted's TLS is made of: its errors reach us
 
 OUTSIDE_WORLD = (
     "asyncio", "multiprocessing", "os", "pathlib", "select", "selectors", "signal", "socket", "sqlite3", "ssl",
@@ -63,7 +64,7 @@ def ring_of(module: str) -> Ring | None:
     if module in HEART:
         return Ring((*FACTS, *HEART[: HEART.index(module)]), TWISTED_IN_HEART, pure=True)
     if package in EDGES:
-        return Ring(("",), (*TWISTED, "prompt_toolkit"))
+        return Ring(("",), (*TWISTED, *TLS, "prompt_toolkit"))
     match package:
         case "":  # chatroom/__init__.py: the version
             return Ring(())

@@ -6,8 +6,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, fail
 
+from chatroom import journal as journal_module
 from chatroom.event import Entry, Event, Kind
 from chatroom.journal import Journal
 from chatroom.log import Batch, NotSaved, Repeated
@@ -213,3 +216,229 @@ def test_who_fails_when_told_is_logged_and_costs_the_others_nothing(
     assert disk.texts.endswith("b")
     assert len(logged.flush(ZeroDivisionError)) == (2 if trouble else 1)
     logged.flush("the disk is full")
+
+
+# Group commit
+
+
+class SlowDisk(Disk):
+    """Commits when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.under_way: deque[tuple[Batch, Deferred[Sequence[Repeated]]]] = deque()
+        self.sizes: list[int] = []
+
+    def append(self, batch: Batch) -> Deferred[Sequence[Repeated]]:
+        self.sizes.append(len(batch))
+        appended: Deferred[Sequence[Repeated]] = Deferred()
+        self.under_way.append((batch, appended))
+        return appended
+
+    def commit(self) -> None:
+        batch, appended = self.under_way.popleft()
+        super().append(batch).chainDeferred(appended)
+
+
+@pytest.fixture
+def slow() -> SlowDisk:
+    return SlowDisk()
+
+
+def nobody(outcome: NotSaved | Repeated) -> None:
+    raise AssertionError(outcome)
+
+
+def test_what_is_appended_in_one_turn_is_one_batch(journal: Journal, turns: Turns, disk: Disk) -> None:
+    for n in range(10):
+        journal.append(tea(f"e{n}", str(n)), nobody)
+    assert disk.commits == 0
+    turns.pass_by()
+    assert disk.commits == 1
+    assert disk.texts == "0 1 2 3 4 5 6 7 8 9"
+
+
+def test_one_commit_is_under_way_at_a_time_and_what_comes_meanwhile_is_the_next(turns: Turns, slow: SlowDisk) -> None:
+    journal = Journal(slow, turns)
+    for n in range(6):
+        journal.append(tea(f"e{n}", str(n)), nobody)
+        turns.pass_by()
+        assert len(slow.under_way) == 1
+    slow.commit()
+    turns.pass_by()
+    assert slow.sizes == [1, 5]
+    slow.commit()
+    turns.pass_by()
+    journal.append(tea("e6", "6"), nobody)
+    turns.pass_by()
+    slow.commit()
+    assert slow.sizes == [1, 5, 1]
+    assert slow.texts == "0 1 2 3 4 5 6"
+
+
+def test_a_commit_is_only_so_large(turns: Turns, slow: SlowDisk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "BATCH_BYTES", 1000)
+    journal = Journal(slow, turns)
+    for n in range(100):
+        journal.append(tea(f"e{n}", f"{n:03}" * 10), nobody)
+    turns.pass_by()
+    while slow.under_way:
+        assert sum(journal_module.ENTRY_BYTES + len(event.text) for _, event in slow.under_way[0][0]) <= 1000
+        slow.commit()
+        turns.pass_by()
+    assert slow.texts.split() == [f"{n:03}" * 10 for n in range(100)]
+    assert len(slow.sizes) < 15
+
+
+def test_what_belongs_together_is_in_one_batch_however_large(
+    turns: Turns, slow: SlowDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "BATCH_BYTES", 100)
+    journal = Journal(slow, turns)
+    journal.append(tea("e0", "small"), nobody)
+    journal.append([("#tea", said(f"e{n}", "x" * 100)) for n in range(1, 4)], nobody)
+    turns.pass_by()
+    slow.commit()
+    turns.pass_by()
+    assert slow.sizes == [1, 3]
+
+
+def test_it_is_full_when_too_much_waits_and_has_room_again_when_it_is_saved(
+    turns: Turns, slow: SlowDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "BATCH_BYTES", 200)
+    monkeypatch.setattr(journal_module, "PENDING_BYTES", 1000)
+    journal = Journal(slow, turns)
+    waiting = 0
+    while not journal.full:
+        journal.append(tea(f"e{waiting}", "x" * 100), nobody)
+        turns.pass_by()
+        waiting += 1
+        assert waiting < 20
+    settled = journal.settled()
+    while slow.under_way:
+        slow.commit()
+        turns.pass_by()
+    assert settled.called
+    assert not journal.full
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # what is logged is flushed each time
+@given(
+    groups=st.lists(st.integers(1, 4), max_size=20),
+    poisoned=st.sets(st.integers(0, 19)),
+    turns_at=st.sets(st.integers(0, 19)),
+)
+def test_order_is_kept_and_each_group_is_saved_once_or_refused(
+    logged: LoggedErrors, groups: list[int], poisoned: set[int], turns_at: set[int]
+) -> None:
+    turns, slow = Turns(), SlowDisk()
+    journal = Journal(slow, turns)
+    refused: list[int] = []
+    settled: list[int] = []
+    too_early: list[int] = []
+
+    def done(number: int) -> None:
+        settled.append(number)
+        if number not in refused and f"{number}.0" not in slow.texts.split():
+            too_early.append(number)
+
+    poison = ValueError("poison")
+    for number, size in enumerate(groups):
+        texts = [f"{number}.{part}" for part in range(size)]
+        if number in poisoned:
+            texts[-1] = "poison"
+        events = [("#tea", said(text, text)) for text in texts]
+        place = journal.append(events, lambda outcome, number=number: refused.append(number))  # type: ignore[misc]
+        journal.settled(place).addCallback(lambda _, number=number: done(number))
+        if number in turns_at:
+            turns.pass_by()
+    turns.pass_by()
+    while slow.under_way:
+        if any(event.text == "poison" for _, event in slow.under_way[0][0]):
+            slow.under_way.popleft()[1].errback(poison)
+        else:
+            slow.commit()
+        turns.pass_by()
+    logged.flush(ValueError)
+    bad = [number for number in range(len(groups)) if number in poisoned]
+    assert refused == bad
+    assert slow.texts.split() == [
+        f"{number}.{part}" for number, size in enumerate(groups) for part in range(size) if number not in poisoned
+    ]
+    assert settled == list(range(len(groups)))
+    assert too_early == []
+
+
+# Waiting
+
+
+def test_who_waits_for_what_they_appended_does_not_wait_for_others(turns: Turns, slow: SlowDisk) -> None:
+    journal = Journal(slow, turns)
+    assert journal.settled().called
+    mine = journal.append(tea("e1", "mine"), nobody)
+    turns.pass_by()
+    theirs = journal.append(tea("e2", "theirs"), nobody)
+    waits = [journal.settled(theirs), journal.settled(mine), journal.settled(), journal.settled(mine)]
+    slow.commit()
+    assert [wait.called for wait in waits] == [False, True, False, True]
+    assert journal.settled(mine).called
+    turns.pass_by()
+    slow.commit()
+    assert all(wait.called for wait in waits)
+
+
+def test_all_is_settled_when_followers_have_had_it(journal: Journal, turns: Turns, disk: Disk) -> None:
+    had: list[str] = []
+    disk.follow("#tea", lambda entries: had.extend(entry.event.text for entry in entries))
+    journal.append(tea("e1", "a"), nobody)
+    journal.settled().addCallback(lambda _: had.append("settled"))
+    turns.pass_by()
+    assert had == ["a", "settled"]
+
+
+# An outage
+
+
+def test_an_outage_is_said_once_and_so_is_its_end(
+    journal: Journal, turns: Turns, disk: Disk, logged: LoggedErrors
+) -> None:
+    for outage in range(2):
+        told: list[NotSaved | Repeated] = []
+        disk.trouble += [NotSaved("the disk is full")] * 5
+        for n in range(5):
+            journal.append(tea(f"{outage} lost {n}", "lost"), told.append)
+            turns.pass_by()
+        assert len(told) == 5
+        journal.append(tea(f"{outage} saved", f"saved{outage}"), nobody)
+        turns.pass_by()
+        assert len(logged.flush("the disk is full")) == 1
+    assert disk.texts == "saved0 saved1"
+
+
+def test_a_whole_batch_that_is_not_saved_is_told_to_each_of_its_authors(
+    journal: Journal, turns: Turns, disk: Disk, logged: LoggedErrors
+) -> None:
+    told: list[NotSaved | Repeated] = []
+    full = NotSaved("the disk is full")
+    disk.trouble.append(full)
+    for n in range(3):
+        journal.append(tea(f"e{n}", "lost"), told.append)
+    turns.pass_by()
+    assert told == [full] * 3
+    assert disk.texts == ""
+    logged.flush("the disk is full")
+
+
+def test_a_storage_that_raises_is_one_that_fails(turns: Turns, logged: LoggedErrors) -> None:
+    class Raising(Disk):
+        def append(self, batch: Batch) -> Deferred[Sequence[Repeated]]:
+            raise ZeroDivisionError
+
+    journal = Journal(Raising(), turns)
+    told: list[NotSaved | Repeated] = []
+    for n in range(2):
+        journal.append(tea(f"e{n}", "lost"), told.append)
+        turns.pass_by()
+    assert [str(outcome) for outcome in told] == ["the server could not keep it"] * 2
+    assert len(logged.flush(ZeroDivisionError)) == 2

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import pkgutil
 import random
+import re
 import sys
 import time
 import timeit
 import unicodedata
 from collections.abc import Iterator
-from string import ascii_lowercase, ascii_uppercase
+from string import ascii_lowercase, ascii_uppercase, printable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatroom import names
 from chatroom.names import LONGEST, RESERVED, TABLES, Name, nickname
 from chatroom.request import Refused
 from chatroom.text import clean, safe
@@ -254,6 +256,19 @@ def test_names_that_look_different_stand_beside_each_other(one: str, other: str)
 def test_of_single_letters_only_those_that_look_alike_collide() -> None:
     collide = {(a, b) for a in ascii_lowercase for b in ascii_lowercase if a < b and not passes_beside(a, b)}
     assert collide == {("i", "l")}
+
+
+@given(st.from_regex(names._PLAIN, fullmatch=True), st.booleans())
+def test_a_plain_name_is_what_precis_would_make_of_it(text: str, ascii_only: bool) -> None:
+    assert (text, text.lower()) == names._enforced(text, ascii_only)
+
+
+@given(st.text(printable, max_size=LONGEST + 2), st.booleans())
+def test_an_ascii_name_is_the_same_with_the_short_way_and_without(text: str, ascii_only: bool) -> None:
+    short = answer(text, ascii_only=ascii_only)
+    with pytest.MonkeyPatch.context() as without:
+        without.setattr(names, "_PLAIN", re.compile("(?!)"))
+        assert str(short) == str(answer(text, ascii_only=ascii_only))
 
 
 @pytest.mark.parametrize("pair", [*zip(ascii_lowercase, ascii_uppercase, strict=True)])

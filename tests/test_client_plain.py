@@ -1,0 +1,418 @@
+"""The client's plain face: what is piped in is said, what is said is shown, and it ends with the right status, in time."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+from twisted.internet.error import ConnectError, ConnectionDone, DNSLookupError
+from twisted.internet.error import TimeoutError as Late
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+
+from chatroom.client.address import PORT, address, trouble
+from chatroom.client.core import Conversation
+from chatroom.client.look import Look
+from chatroom.client.options import read
+from chatroom.client.plain import FAILED, FLUSH_TIMEOUT, LEAVE_TIMEOUT, OK, PATIENCE, PlainFace
+from chatroom.wire.json import MAX_LINE
+
+MORNING = "2026-11-20T09:12:00.000Z"
+
+
+@pytest.fixture(autouse=True)
+def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Local time is an hour ahead of UTC."""
+    monkeypatch.setenv("TZ", "XYZ-1")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+class Server(StringTransport):
+    """A server whose answers the test writes."""
+
+    def abortConnection(self) -> None: ...
+
+    def asked(self) -> list[dict[str, object]]:
+        lines = [json.loads(line) for line in self.value().splitlines()]
+        self.clear()
+        return lines
+
+
+class Terminal(StringTransport):
+    """Standard input and output."""
+
+    def registerProducer(self, producer: object, streaming: bool) -> None: ...
+    def unregisterProducer(self) -> None: ...
+
+
+class Desk:
+    """Somebody at a plain face, and the server's side."""
+
+    def __init__(
+        self, *, json_lines: bool = False, typed: bool = False, piped: bool = True, times: bool = False
+    ) -> None:
+        self.clock = Clock()
+        self.complaints: list[str] = []
+        look = None if json_lines else Look(times, lambda: 1_795_165_920.0)
+        self.face = PlainFace(self.clock, look, typed=typed, piped=piped, complain=self.complaints.append)  # type: ignore[arg-type]
+        self.conversation = self.face.conversation = Conversation(self.face, "c-", "bot")
+        self.terminal = Terminal()
+        self.face.makeConnection(self.terminal)
+        self.status: int | None = None
+        self.face.ended.addCallback(lambda _: self.face.close()).addCallback(self._ended)
+
+    def _ended(self, status: int) -> None:
+        self.status = status
+
+    def welcome(self) -> Desk:
+        self.server = Server()
+        self.conversation.connected(self.server)
+        self.tell(
+            {
+                "welcome": {
+                    "nick": "bot",
+                    "resume": "secret",
+                    "rooms": {"lobby": {"members": ["bot", "al"], "position": "1"}},
+                }
+            }
+        )
+        self.server.clear()
+        self.shown()
+        return self
+
+    def tell(self, *said: dict[str, object]) -> None:
+        for one in said:
+            self.conversation.received(json.dumps(one).encode())
+        self.conversation.caught_up()
+
+    def confirm(self, *ids: int) -> None:
+        self.tell(
+            *(
+                {"event": "said", "nick": "bot", "id": f"c-{id}", "position": f"{id + 1}", "text": "x", "time": MORNING}
+                for id in ids
+            )
+        )
+
+    def shown(self) -> str:
+        text = self.terminal.value().decode()
+        self.terminal.clear()
+        return text
+
+    def flush(self) -> None:
+        """All that was shown is taken."""
+        self.face.connectionLost(Failure(ConnectionDone()))
+
+
+# What comes in
+
+
+def test_nothing_is_read_before_we_are_in() -> None:
+    desk = Desk()
+    assert desk.terminal.producerState == "paused"
+    desk.welcome()
+    assert desk.terminal.producerState == "producing"
+
+
+def test_lines_are_said_however_they_are_cut() -> None:
+    desk = Desk().welcome()
+    for byte in "one\r\n\n  \n//two\n/me waves\nbé".encode():
+        desk.face.dataReceived(bytes([byte]))
+    desk.face.readConnectionLost()
+    assert desk.server.asked() == [
+        {"say": {"words": "one"}, "id": "c-1"},
+        {"say": {"words": "/two"}, "id": "c-2"},
+        {"me": {"words": "waves"}, "id": "c-3"},
+        {"say": {"words": "bé"}, "id": "c-4"},
+    ]
+
+
+def test_input_waits_while_the_window_is_full_and_goes_on_in_order() -> None:
+    desk = Desk().welcome()
+    desk.face.dataReceived(b"".join(b"%d\n" % number for number in range(1500)))
+    assert desk.conversation.under_way == 1000
+    assert desk.terminal.producerState == "paused"
+    desk.confirm(*range(1, 601))
+    assert desk.terminal.producerState == "producing"
+    said = [asked["say"]["words"] for asked in desk.server.asked()]  # type: ignore[index]
+    assert said == [str(number) for number in range(1500)]
+
+
+def test_input_waits_while_there_is_no_server() -> None:
+    desk = Desk().welcome()
+    desk.conversation.lost("gone")
+    assert desk.terminal.producerState == "paused"
+    assert desk.complaints == ["gone; trying again"]
+
+
+@pytest.mark.parametrize("line", [b"x" * MAX_LINE, b"x" * (3 * MAX_LINE)])
+def test_a_line_that_is_too_long_is_told_and_the_next_is_said(line: bytes) -> None:
+    desk = Desk().welcome()
+    desk.face.dataReceived(line + b"\nshort\n")
+    assert [asked.get("say") for asked in desk.server.asked()] == [{"words": "short"}]
+    assert desk.shown().startswith("! a line has at most")
+    desk.confirm(1)
+    desk.face.readConnectionLost()
+    desk.conversation.lost("closed")
+    desk.flush()
+    assert desk.status == FAILED
+
+
+def test_bye_leaves_when_all_is_confirmed_and_what_follows_is_not_read() -> None:
+    desk = Desk().welcome()
+    desk.face.dataReceived(b"one\n/quit enough\nnot said\n")
+    assert [*desk.server.asked()[0]] == ["say", "id"]
+    assert desk.terminal.producerState == "paused"
+    desk.confirm(1)
+    assert desk.server.asked() == [{"quit": {"reason": "enough"}}]
+    desk.conversation.lost("closed")
+    desk.flush()
+    assert (desk.status, desk.complaints) == (OK, [])
+
+
+# How it ends
+
+
+def test_the_end_of_input_leaves_when_all_is_confirmed() -> None:
+    desk = Desk().welcome()
+    desk.face.dataReceived(b"one\ntwo")
+    desk.face.readConnectionLost()
+    desk.confirm(1)
+    assert not any("quit" in asked for asked in desk.server.asked())
+    desk.confirm(2)
+    assert desk.server.asked() == [{"quit": {}}]
+    assert desk.status is None
+    desk.clock.advance(LEAVE_TIMEOUT)  # the server does not close
+    desk.flush()
+    assert desk.status == OK
+
+
+def test_a_pipe_gives_up_when_nothing_is_confirmed_for_long() -> None:
+    desk = Desk().welcome()
+    desk.clock.advance(PATIENCE * 10)  # with nothing to be confirmed it may last
+    desk.face.dataReceived(b"one\ntwo\n")
+    desk.clock.advance(PATIENCE - 1)
+    desk.confirm(1)
+    desk.clock.advance(PATIENCE - 1)
+    assert desk.status is None
+    desk.clock.advance(1)
+    desk.flush()
+    assert desk.status == FAILED
+    assert "gave up" in desk.complaints[0]
+    assert desk.complaints[1] == "1 line may not have been said"
+
+
+def test_a_pipe_gives_up_when_the_server_stays_away_and_a_person_does_not() -> None:
+    pipe, person = Desk().welcome(), Desk(typed=True).welcome()
+    for desk in (pipe, person):
+        desk.clock.advance(PATIENCE - 1)
+        desk.conversation.lost("gone")
+        desk.clock.advance(PATIENCE - 1)
+        assert desk.status is None
+        desk.clock.advance(1)
+        desk.flush()
+    assert (pipe.status, person.status) == (FAILED, None)
+
+
+def test_a_connection_that_comes_and_goes_is_no_progress() -> None:
+    desk = Desk().welcome()
+    desk.face.dataReceived(b"one\n")
+    for _ in range(int(PATIENCE) // 10):
+        desk.conversation.lost("gone")
+        desk.welcome()
+        desk.tell({"answer": "echo", "id": "c-"})
+        desk.clock.advance(10)
+    desk.flush()
+    assert desk.status == FAILED
+
+
+def test_a_refused_line_has_failed_in_a_pipe_but_not_for_a_person() -> None:
+    for typed, status in ((False, FAILED), (True, OK)):
+        desk = Desk(typed=typed).welcome()
+        desk.face.dataReceived(b"/bogus\n")
+        desk.tell({"refused": {"code": "no_command", "words": "no command /bogus"}, "id": "c-1"})
+        assert desk.shown() == "! no command /bogus\n"
+        desk.face.readConnectionLost()
+        desk.conversation.lost("closed")
+        desk.flush()
+        assert desk.status == status
+
+
+def test_a_full_disk_silences_nobody() -> None:
+    desk = Desk(piped=False).welcome()
+    desk.face.writeConnectionLost()
+    desk.face.dataReceived(b"one\n")
+    desk.face.readConnectionLost()
+    desk.confirm(1)
+    desk.conversation.lost("closed")
+    assert desk.status == FAILED
+    assert desk.complaints == ["standard output cannot be written to"]
+
+
+def test_a_reader_who_has_enough_ends_it_when_what_was_sent_is_confirmed() -> None:
+    desk = Desk().welcome()
+    desk.face.dataReceived(b"one\n")
+    desk.face.writeConnectionLost()
+    assert desk.terminal.producerState == "paused"
+    desk.confirm(1)
+    assert {"quit": {}} in desk.server.asked()
+    desk.conversation.lost("closed")
+    assert desk.status == FAILED
+
+
+def test_a_reader_who_takes_nothing_at_the_end_does_not_keep_us() -> None:
+    desk = Desk().welcome()
+    desk.face.readConnectionLost()
+    desk.conversation.lost("closed")
+    assert desk.status is None
+    desk.clock.advance(FLUSH_TIMEOUT)
+    assert desk.status == FAILED
+
+
+def test_a_signal_leaves_at_once() -> None:
+    desk = Desk().welcome()
+    desk.face.dataReceived(b"one\n")
+    desk.face.leave()
+    assert desk.server.asked()[-1] == {"quit": {}}
+
+
+# What is shown
+
+
+def event(kind: str, **more: object) -> dict[str, object]:
+    return {"event": kind, "room": "lobby", "position": "2", "eid": "e", "time": MORNING, "nick": "al", **more}
+
+
+SHOWN = [
+    (event("said", text="hi"), "al: hi\n"),
+    (event("said", text="two\nlines"), "al: two\nal: lines\n"),
+    (event("did", text="waves"), "* al waves\n"),
+    (event("joined"), "* al joined\n"),
+    (event("left"), "* al left\n"),
+    (event("left", reason="enough"), "* al left (enough)\n"),
+    (event("renamed", new="alex"), "* al is now alex\n"),
+    (event("started", members=[]), ""),
+    (event("rolled", dice=6), ""),
+    (event("said", text="before", history=True), "[2026-11-20 10:12] al: before\n"),
+    (event("said", text="red\x1b[31m\x07\u202e \r\x9b"), "al: red[31m  \n"),
+    ({"notice": "the server is stopping\nsoon"}, "* the server is stopping\n* soon\n"),
+    ({"refused": {"code": "c", "words": "no \x1b!"}}, "! no !\n"),
+    ({"answer": "who", "words": "1 in #lobby: al"}, "* 1 in #lobby: al\n"),
+    ({"answer": "nick", "words": ""}, ""),
+    ({"answer": "who", "members": []}, ""),
+]
+
+
+@pytest.mark.parametrize(("said", "text"), SHOWN, ids=lambda value: value if isinstance(value, str) else "")
+def test_it_has_the_look_of_the_text_format(said: dict[str, object], text: str) -> None:
+    desk = Desk().welcome()
+    desk.tell(said)
+    assert desk.shown() == text
+
+
+def test_one_s_own_lines_are_not_shown() -> None:
+    desk = Desk().welcome()
+    desk.face.dataReceived(b"mine\n")
+    desk.confirm(1)
+    assert desk.shown() == ""
+
+
+def test_the_welcome_is_shown_once() -> None:
+    desk = Desk()
+    desk.server = Server()
+    desk.conversation.connected(desk.server)
+    welcome = {
+        "welcome": {"nick": "bot", "resume": "t", "rooms": {"lobby": {"members": ["bot", "al"], "position": "1"}}}
+    }
+    desk.tell(welcome)
+    assert desk.shown() == "* You are bot, in #lobby with al. /help lists the commands, bye leaves.\n"
+    desk.conversation.lost("gone")
+    desk.conversation.connected(desk.server)
+    desk.tell(welcome)
+    assert desk.shown() == ""
+    assert desk.complaints == ["gone; trying again", "connected again"]
+
+
+def test_time_stamps_are_local() -> None:
+    desk = Desk(times=True).welcome()
+    desk.tell(event("said", text="hi"), event("said", text="hi", time="whenever"), {"notice": "so"})
+    assert desk.shown() == "[10:12] al: hi\n[10:12] al: hi\n[10:12] * so\n"
+
+
+def test_json_is_one_object_a_line_with_one_s_own_and_without_the_token() -> None:
+    desk = Desk(json_lines=True)
+    desk.server = Server()
+    desk.conversation.connected(desk.server)
+    welcome = {
+        "welcome": {"nick": "bot", "resume": "secret", "rooms": {"lobby": {"members": ["bot"], "position": "1"}}}
+    }
+    desk.tell(welcome)
+    desk.face.dataReceived(b"mine\n")
+    desk.confirm(1)
+    desk.tell(event("said", text="\x9bé"))
+    text = desk.shown()
+    assert "secret" not in text
+    assert text.isascii()
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert [line.get("event") for line in lines] == [None, "said", "said"]
+    assert lines[2]["text"] == "\x9bé"
+
+
+# Where the server is
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("localhost", f"localhost:{PORT}"),
+        ("chat.example.org:7000", "chat.example.org:7000"),
+        ("tcp:chat.example.org:7000", "chat.example.org:7000"),
+        ("[::1]:7000", "[::1]:7000"),
+        ("::1", f"[::1]:{PORT}"),
+        ("[fe80::1%eth0]", f"[fe80::1%eth0]:{PORT}"),
+        ("tls:localhost:6697", "tls:localhost:6697"),
+        ("tls:[::1]:6697", "tls:[::1]:6697"),
+        ("unix:/run/chatroom/line", "unix:/run/chatroom/line"),
+    ],
+)
+def test_an_address_is_a_host_or_an_endpoint(text: str, words: str) -> None:
+    from twisted.internet import reactor
+
+    assert address(reactor, text).words == words
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a b", "host:0", "host:65536", "host:port", "pigeon:6000:x", "tls:", "tls:host:six", "[::1", "a/b"]
+)
+def test_what_is_no_address_is_told(text: str) -> None:
+    from twisted.internet import reactor
+
+    with pytest.raises(ValueError, match=r":|not"):
+        address(reactor, text)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (DNSLookupError(), "there: there is no such host"),
+        (Late(), "there does not answer"),
+        (ConnectError(osError=2), f"there: {os.strerror(2)}"),
+        (ConnectionDone(), "there closed the connection"),
+        (RuntimeError("odd"), "there: odd"),
+        (RuntimeError(), "there: RuntimeError"),
+    ],
+)
+def test_why_there_is_no_connection_is_said_in_words(error: Exception, words: str) -> None:
+    assert trouble(error, "there") == words
+
+
+def test_without_arguments_it_is_this_machine() -> None:
+    options = read([])
+    assert (options.server, options.nick, options.room) == ("localhost:6000", None, None)
+    assert read(["--room", "#attic"]).room == "attic"
