@@ -26,6 +26,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from chatroom import __version__
+from chatroom.client.main import LAST_RESORT
+from chatroom.client.plain import FLUSH_TIMEOUT, LEAVE_TIMEOUT
 
 from .server import ANY_PORT, ENVIRONMENT, PATIENCE, RUN_TWISTD, Person, Server, until
 
@@ -219,6 +221,18 @@ def test_a_signal_takes_leave(server: Server, alice: Person) -> None:
             client.send_signal(number)
             assert client.wait(PATIENCE) == 128 + number
         alice.expect(r"bot left\r\n")
+
+
+def test_a_signal_ends_it_whatever_the_server_and_the_reader_do(server: Server, alice: Person) -> None:
+    reads, writes = os.pipe()
+    with begin(server, "--nick", "bot", stdout=writes) as client:
+        alice.expect("bot joined")
+        os.kill(server.pid, signal.SIGSTOP)
+        client.send_signal(signal.SIGTERM)
+        assert client.wait(LEAVE_TIMEOUT + FLUSH_TIMEOUT + LAST_RESORT) == 128 + signal.SIGTERM
+        os.kill(server.pid, signal.SIGCONT)
+    os.close(reads)
+    os.close(writes)
 
 
 def test_the_files_are_left_as_they_were(server: Server) -> None:

@@ -105,11 +105,6 @@ class Link:
         stopped: Deferred[None] = self._service.stopService()
         return stopped
 
-    def abort(self) -> None:
-        """End the connection, whatever is pending."""
-        if self._connection is not None:
-            self._connection.transport.abortConnection()
-
     # What one connection tells
 
     def connected(self, connection: ServerLines) -> None:

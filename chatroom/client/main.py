@@ -12,9 +12,9 @@ from contextlib import suppress
 from secrets import token_hex
 from typing import Any, NoReturn
 
-from twisted.internet.defer import Deferred
 from twisted.internet.stdio import StandardIO
-from twisted.logger import ILogObserver, LogEvent, LogLevel, eventAsText, globalLogBeginner
+from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, eventAsText, globalLogBeginner
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .address import address
@@ -33,6 +33,9 @@ STAMP_BYTES = 8
 SUBSTITUTE = "guest"
 """Whose login name cannot be a nickname."""
 
+LAST_RESORT = 12
+"""Seconds after a signal until the system ends us: longer than taking leave and the last of the output may take."""
+
 WRONG_USAGE = 2
 
 
@@ -49,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         complain(str(error))
         sys.exit(WRONG_USAGE)
     look = None if options.json else Look(options.timestamps, time.time)
-    face = PlainFace(reactor, look, not os.isatty(0), complain)
+    piped = stat.S_ISFIFO(os.fstat(1).st_mode) or stat.S_ISSOCK(os.fstat(1).st_mode)
+    face = PlainFace(reactor, look, typed=os.isatty(0), piped=piped, complain=complain)
     face.conversation = Conversation(
         face,
         f"{token_hex(STAMP_BYTES)}-",
@@ -69,21 +73,24 @@ def run(reactor: Any, face: PlainFace, link: Link) -> int:
     def begin() -> None:
         StandardIO(face, reactor=reactor).registerProducer(link, True)
         _on_signals(reactor, face.leave, ended.append)
-        face.ended.addCallback(close)
+        # Later, since ClientService cannot be stopped from within its own news that it could not connect.
+        face.ended.addCallback(lambda _: reactor.callLater(0, close))
         link.start()
 
-    def close(_: None) -> Deferred[None]:
+    def close() -> None:
         link.stop()
-        return face.close().addCallback(ended.append).addCallback(lambda _: reactor.stop())
+        face.close().addCallback(ended.append).addErrback(_bug).addCallback(lambda _: reactor.stop())
 
     reactor.callWhenRunning(begin)
     reactor.run(installSignalHandlers=False)
-    if face.broken and not stat.S_ISFIFO(os.fstat(1).st_mode):  # of a reader who has enough nobody wants to read
-        complain("standard output cannot be written to")
     for file, was in enumerate(blocking):  # others go on with these files: the shell, or the next of a list of commands
         with suppress(OSError):
             os.set_blocking(file, was)
-    return ended[0]
+    return ended[0] if ended else 1
+
+
+def _bug(failure: Failure) -> None:
+    Logger(__name__).failure("it did not end as it should", failure)
 
 
 def complain(words: str) -> None:
@@ -101,6 +108,7 @@ def _on_signals(reactor: Any, leave: Callable[[], None], status: Callable[[int],
             os._exit(128 + number)
         caught.append(number)
         status(128 + number)
+        signal.alarm(LAST_RESORT)
         reactor.callFromThread(leave)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

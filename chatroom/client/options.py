@@ -20,7 +20,7 @@ examples:
   chatroom tls:chat.example.org:6697
   echo "deploy done" | chatroom --nick ci      say it, and leave when it is saved
   tail -f log | chatroom --nick log            what is lost on the way is sent again, once
-  chatroom --json | jq -r .text                read along in a program
+  chatroom --json | jq 'select(.event == "said").text'
 
 A line that begins with / is a command (/help lists them), //text says /text, and bye leaves, as does the end of the input.
 In a pipe the status is 0 when all that was sent is saved, 1 when not or there is no server, 2 for a wrong command line.

@@ -45,15 +45,17 @@ class PlainFace(Protocol):
     conversation: Conversation
     """To be given before the transport is."""
 
-    def __init__(self, clock: IReactorTime, look: Look | None, pipe: bool, complain: Callable[[str], None]) -> None:
-        """`look`: how it is shown; None for JSON as it came. `pipe`: nobody types, so nothing may last for ever, and a line
-        that is refused has failed. `complain` tells what is not the server's words."""
+    def __init__(
+        self, clock: IReactorTime, look: Look | None, *, typed: bool, piped: bool, complain: Callable[[str], None]
+    ) -> None:
+        """`look`: how it is shown; None for JSON as it came. `typed`: by a person, who sees what goes wrong, and may wait for
+        ever. `piped`: shown to another program, without which we go on no more. `complain` tells what is not the server's
+        words."""
         self.ended: Deferred[None] = Deferred()
-        self.broken = False
-        """Nothing can be shown any more."""
         self._clock = clock
         self._look = look
-        self._pipe = pipe
+        self._typed = typed
+        self._piped = piped
         self._complain = complain
         self._input = LineInput(MAX_LINE, telnet=False)
         self._rest = b""
@@ -61,6 +63,7 @@ class PlainFace(Protocol):
         self._reading = True
         self._no_more = False
         self._left = False
+        self._broken = False
         self._reason = ""
         self._status = OK
         self._under_way = 0
@@ -87,10 +90,14 @@ class PlainFace(Protocol):
         self._go_on()
 
     def writeConnectionLost(self) -> None:
-        """Nobody reads, or the disk is full. What was sent still counts."""
+        """Nobody reads, or the disk is full. Who has read enough wants no more of us; a full disk silences nobody."""
         self._status = FAILED
-        self.broken = self._pipe = True
-        self._stop_taking()
+        self._broken = True
+        self._typed = False
+        if self._piped:
+            self._stop_taking()
+        else:
+            self._complain("standard output cannot be written to")
         self._wait(PATIENCE)
         self._go_on()
 
@@ -103,7 +110,7 @@ class PlainFace(Protocol):
         transport: Any = self.transport
         transport.unregisterProducer()
         transport.loseConnection()
-        if self.broken and not self._closed.called:
+        if self._broken and not self._closed.called:
             self._closed.callback(None)
         closed = self._closed.addTimeout(FLUSH_TIMEOUT, self._clock)
         return closed.addCallbacks(lambda _: self._status, lambda _: FAILED)
@@ -118,7 +125,7 @@ class PlainFace(Protocol):
             self.show(welcome, own=False)
 
     def show(self, said: Said, own: bool) -> None:
-        if own and self._pipe and "refused" in said:
+        if own and not self._typed and "refused" in said:
             self._status = FAILED
         if self._look is None:
             self._write(f"{json.dumps(said, separators=(',', ':'))}\n")
@@ -220,7 +227,7 @@ class PlainFace(Protocol):
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
-        if seconds and (self._pipe or then):
+        if seconds and (then or not self._typed):
             self._timer = self._clock.callLater(seconds, self._out_of_patience, then)
 
     def _out_of_patience(self, then: Callable[[], None] | None) -> None:
