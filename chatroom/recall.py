@@ -32,7 +32,7 @@ async def recall(
         oldest = known or oldest
     entries = oldest
     while found > 0:
-        yield entries[:found]
+        yield entries
         found -= len(entries)
         if found > 0:
             entries = await log.talk_after(entries[-1].position, min(found, RECALL_ENTRIES))

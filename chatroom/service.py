@@ -122,17 +122,27 @@ class ChatService(Service):
         return ensureDeferred(self._stop())
 
     async def _stop(self) -> None:
-        await gatherResults([maybeDeferred(port.stopListening) for port in self._ports])
+        closed = [maybeDeferred(port.stopListening) for port in self._ports]
+        # In the same turn: under load, a second's input may come in the next.
+        told = _waiting_for(ensureDeferred(self._chat.stop(FAREWELL))).addTimeout(FAREWELL_TIMEOUT, self._reactor)
+        await gatherResults(closed)
         try:
-            await ensureDeferred(self._chat.stop(FAREWELL)).addTimeout(FAREWELL_TIMEOUT, self._reactor)
+            await told
         except Late:
             self._log.warn("not everyone took what was said to the end")
         try:
             await self._chat.connections.gone().addTimeout(FLUSH_TIMEOUT, self._reactor)
         except Late:
-            self._log.warn("some connections did not take what was pending")
+            self._log.warn("some connections were not closed from the other side in time")
         if self._storage is not None:
             await self._storage.close()
+
+
+def _waiting_for(done: Deferred[None]) -> Deferred[None]:
+    """Can be cancelled alone: with it all that it waits for would fail, and who waits could not go on."""
+    waiting: Deferred[None] = Deferred()
+    done.chainDeferred(waiting)
+    return waiting
 
 
 def _lengthen_backlog(port: Any) -> None:

@@ -163,8 +163,6 @@ class Session:
 
     def refuse(self, refused: Refused) -> None:
         """What came in cannot even be read as a line."""
-        if self.ended:
-            return
         self._intake.pace()
         self._work(self._refuse(refused, ""))
 

@@ -325,6 +325,33 @@ def hear(people: Sequence[Person], pattern: str) -> list[str]:
     return [heard[person] for person in people]
 
 
+WORDS = "x" * 400
+
+SPEAKER_LEFT = r"\* speaker left\r\n"
+
+ROUND = 300
+"""Lines that are said before all who listen have heard them: what waits for its commit takes memory too."""
+
+
+def speak(server: Server, listeners: Sequence[Person], lines: int, at: int = 0) -> list[str]:
+    """Somebody comes, says so many numbered lines of 400 bytes and leaves; what each of those who listen hears of it."""
+    speaker = Person(server, "speaker", at=at)
+    heard = [""] * len(listeners)
+    for start in range(0, lines, ROUND):
+        end = min(start + ROUND, lines)
+        speaker.say(*[f"{number} {WORDS}" for number in range(start, end)])
+        for place, words in enumerate(hear(listeners, rf"speaker: {end - 1} {WORDS}\r\n")):
+            heard[place] += words
+    speaker.say("/quit")
+    speaker.rest()
+    return [before + after for before, after in zip(heard, hear(listeners, SPEAKER_LEFT), strict=True)]
+
+
+def numbers(heard: str) -> list[int]:
+    """Of the speaker's lines, as they were heard."""
+    return [int(number) for number in re.findall(rf"^speaker: (\d+) {WORDS}\r\n", heard, re.MULTILINE)]
+
+
 class Listener(threading.Thread):
     """Takes down all that comes, until the connection ends."""
 

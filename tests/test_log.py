@@ -730,4 +730,4 @@ def small(patched: pytest.MonkeyPatch) -> None:
 
 def test_the_law_every_reader_is_shown_every_entry_once_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     small(monkeypatch)
-    run_state_machine_as_test(Law, settings=settings(max_examples=150, stateful_step_count=60, deadline=None))
+    run_state_machine_as_test(Law, settings=settings(max_examples=100, stateful_step_count=60, deadline=None))

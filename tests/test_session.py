@@ -15,6 +15,7 @@ from chatroom import log as log_module
 from chatroom import recall as recall_module
 from chatroom.commands import COMMANDS
 from chatroom.event import Kind
+from chatroom.intake import Hold, Intake
 from chatroom.request import Answer, Refused
 from chatroom.session import Session
 from chatroom.table import Parameter, Table, Takes
@@ -231,6 +232,19 @@ def test_input_is_held_while_too_much_waits_for_its_commit(monkeypatch: pytest.M
     assert talk(alice) == lines
 
 
+def test_input_is_taken_again_when_nothing_holds_it_any_more() -> None:
+    world = World()
+    desk = Desk(world)
+    intake = Intake(desk, world.clock, 0.0, 1)
+    intake.hold(Hold.ANSWERING)
+    intake.hold(Hold.FULL)
+    intake.release(Hold.FULL)
+    intake.release(Hold.FULL)
+    assert desk.paused
+    intake.release(Hold.ANSWERING)
+    assert not desk.paused
+
+
 # The pace
 
 
@@ -339,6 +353,26 @@ def test_who_is_let_go_while_they_enter_is_no_ghost() -> None:
     assert alice.heard() == [("here", "alice")]
     assert bob.heard("entered") == []
     assert world.enter("bob")
+
+
+def test_who_is_let_go_while_they_take_another_nickname_keeps_neither() -> None:
+    storage = SlowStorage()
+    world = World(storage=storage)
+    alice = world.enter("alice")
+    desk = Desk(world)
+    desk.session.receive(b"bob")
+    world.settle()
+    storage.slow = True
+    desk.session.receive(b"/nick robert")
+    world.settle()
+    desk.session.close()
+    storage.slow = False
+    storage.commit()
+    assert alice.heard() == [("joined", "bob"), ("renamed", "bob", "robert"), ("left", "bob", "")]
+    for nick in ("bob", "robert"):
+        assert world.enter(nick).heard("refused") == []
+    alice.line("/who")
+    assert alice.heard("here") == [("here", "alice", "bob", "robert")]
 
 
 class Desk:
@@ -508,6 +542,16 @@ def test_history_of_any_length_comes_page_by_page_while_others_talk(
         assert [one[-1] for one in shown if one[0] == "recalled"] == lines[max(0, said - wanted) :]
         assert [one[-1] for one in shown if one[0] == "said"] == new
         assert shown == sorted(shown, key=lambda one: one[0] == "said")
+
+
+@given(pieces=st.lists(st.binary(min_size=1, max_size=20), min_size=1), most=st.integers(1, 50))
+def test_a_page_of_history_is_at_most_so_long_or_one_line(pieces: list[bytes], most: int) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(recall_module, "PAGE_BYTES", most)
+        made = list(recall_module.pages(pieces))
+    assert b"".join(made) == b"".join(pieces)
+    assert all(made)
+    assert all(len(page) <= most or page in pieces for page in made)
 
 
 @pytest.mark.parametrize("stalled", [False, True])

@@ -2,63 +2,34 @@
 
 from __future__ import annotations
 
-import re
-import threading
 from pathlib import Path
 
 import pytest
 
-from .server import Listener, Person, Server, hear
+from .server import SPEAKER_LEFT, Person, Server, hear, numbers, speak
 
 pytestmark = pytest.mark.process
-
-WORDS = "x" * 400
 
 SMALL = 4096
 """Bytes that the kernel keeps for a reader that is to stall soon; it doubles them."""
 
 
 GROWTH = 4 * 1024
-"""KiB by which the server may grow under load, once it has had such load: tail, pages and batches are never quite alike."""
-
-LEFT = r"\* speaker left\r\n"
-
-
-def speak(server: Server, lines: int) -> None:
-    """Somebody comes, says so many numbered lines as fast as they are taken, and leaves."""
-    speaker = Person(server, "speaker")
-
-    def say() -> None:
-        for start in range(0, lines, 100):
-            speaker.say(*[f"{number} {WORDS}" for number in range(start, min(start + 100, lines))])
-        speaker.say("/quit")
-
-    threading.Thread(target=say, daemon=True).start()
-    Listener(speaker)
-
-
-def warm_up(server: Server, people: list[Person], lines: int) -> None:
-    """The same load once before: what Python, SQLite and the tail take for it stays theirs."""
-    speak(server, lines)
-    hear(people, LEFT)
-
-
-def numbers(heard: str) -> list[int]:
-    return [int(number) for number in re.findall(rf"^speaker: (\d+) {WORDS}\r\n", heard, re.MULTILINE)]
+"""KiB by which the server may grow under load, once it has had such load: tail and pages are never quite alike."""
 
 
 def test_a_reader_that_stalls_holds_nobody_up_and_gets_everything_when_it_wakes(tmp_path: Path) -> None:
     lines = 15_000  # 6 MB: more than kernel and tail keep
     with Server(tmp_path, "--rate", "0", "--history", "0") as server:
         listener = Person(server, "listener")
-        warm_up(server, [listener], lines)
+        speak(server, [listener], lines)  # the same load before: what Python, SQLite and the tail take for it is theirs
         sleeper = Person(server, "sleeper", buffer=SMALL)
         listener.expect(r"\* sleeper joined\r\n")
         before = server.memory()
-        speak(server, lines)
-        assert numbers(listener.expect(LEFT)) == list(range(lines))
+        (heard,) = speak(server, [listener], lines)
+        assert numbers(heard) == list(range(lines))
         assert server.memory() - before < GROWTH
-        assert numbers(sleeper.expect(LEFT)) == list(range(lines))
+        assert numbers(sleeper.expect(SPEAKER_LEFT)) == list(range(lines))
         sleeper.say("awake", "/who")
         sleeper.expect(r"\* 2 in #lobby: listener, sleeper\r\n")
         listener.expect(r"^sleeper: awake\r\n")
@@ -69,8 +40,7 @@ def test_a_reader_that_stalls_too_long_is_let_go_and_others_see_it_leave_once(tm
     with Server(tmp_path, "--rate", "0", "--stalled", "1", "--history", "0") as server:
         sleeper = Person(server, "sleeper", buffer=SMALL)
         listener = Person(server, "listener")
-        speak(server, lines)
-        heard = listener.expect(LEFT)
+        (heard,) = speak(server, [listener], lines)
         if "sleeper" not in heard:
             heard += listener.expect(r"\* sleeper left.*\r\n")
         assert heard.count("* sleeper left (not reading)\r\n") == 1
@@ -85,12 +55,11 @@ def test_a_hundred_of_three_hundred_that_stall_cost_64_kib_each_at_most_and_miss
     lines, sleepers, listeners = 1_200, 100, 200  # 0.5 MB to each: twice what the kernel keeps
     with Server(tmp_path, "--rate", "0", "--history", "0") as server:
         awake = [Person(server, f"listener-{number}") for number in range(listeners)]
-        warm_up(server, awake, lines)
+        speak(server, awake, lines)
         asleep = [Person(server, f"sleeper-{number}", buffer=SMALL) for number in range(sleepers)]
         before = server.memory()
-        speak(server, lines)
-        for heard in hear(awake, LEFT):
+        for heard in speak(server, awake, lines):
             assert numbers(heard) == list(range(lines))
         assert server.memory() - before < GROWTH + 64 * sleepers
-        for heard in hear(asleep, LEFT):
+        for heard in hear(asleep, SPEAKER_LEFT):
             assert numbers(heard) == list(range(lines))

@@ -457,7 +457,9 @@ def test_any_bytes_are_a_command_or_nothing_or_refused(line: bytes, entered: boo
 
 @given(
     lines=st.lists(
-        st.one_of(LINES, st.sampled_from([b"hi", b"ho ho", b"x bye", b"/x", b"a /b"])), min_size=1, max_size=5
+        st.one_of(LINES, st.sampled_from([b"hi", b"ho ho", b"x bye", b"/x", b"a /b", b" ", b" /x"])),
+        min_size=1,
+        max_size=5,
     )
 )
 def test_lines_taken_together_are_what_each_would_be_by_itself(lines: Sequence[bytes]) -> None:

@@ -22,9 +22,7 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 from chatroom.protocols.outlet import BufferedOutlet, DirectOutlet, outlet_for
 
-from .server import ANY_PORT, PATIENCE, Listener, Person, Server, until
-
-WORDS = "x" * 400
+from .server import ANY_PORT, PATIENCE, SPEAKER_LEFT, Person, Server, numbers, speak, until
 
 
 @pytest.fixture(scope="module")
@@ -132,27 +130,21 @@ def test_who_stalls_and_wakes_gets_everything_in_order(tmp_path: Path, certifica
     if through == "TLS":
         server = secure_server(tmp_path, certificate, "--rate", "0", "--history", "0")
     with server:
+        listener = Person(server, "listener", at=plain_port(server))
+        speak(server, [listener], lines, at=plain_port(server))
         if through == "TLS":
             sleeper: Person = Secure(server, certificate, "sleeper", buffer=4096)
         else:
             sleeper = Person(server, buffer=4096)
             sleeper.send(b"PROXY TCP4 10.1.2.3 10.0.0.1 40000 6000\r\n")
             sleeper.enter("sleeper")
-        listener = Person(server, "listener", at=plain_port(server))
         before = server.memory()
-        speaker = Person(server, "speaker", at=plain_port(server))
-        Listener(speaker)
-        for start in range(0, lines, 100):
-            speaker.say(*[f"{number} {WORDS}" for number in range(start, start + 100)])
-        speaker.say("/quit")
-        said = [f"speaker: {number} {WORDS}" for number in range(lines)]
-        heard = listener.expect(r"\* speaker left\r\n").splitlines()
-        assert [line for line in heard if line.startswith("speaker: ")] == said
-        assert server.memory() - before < 24 * 1024
-        heard = sleeper.expect(r"\* speaker left\r\n").splitlines()
-        assert [line for line in heard if line.startswith("speaker: ")] == said
+        (heard,) = speak(server, [listener], lines, at=plain_port(server))
+        assert numbers(heard) == list(range(lines))
+        assert server.memory() - before < 2 * 1024
+        assert numbers(sleeper.expect(SPEAKER_LEFT)) == list(range(lines))
         sleeper.say("/who")
-        sleeper.expect(r"\* 2 in #lobby: sleeper, listener\r\n")
+        sleeper.expect(r"\* 2 in #lobby: listener, sleeper\r\n")
 
 
 @pytest.mark.process

@@ -11,12 +11,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IHalfCloseableProtocol,
     IListeningPort,
-    IProtocol,
     IProtocolFactory,
     IStreamServerEndpoint,
     ITransport,
 )
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper, HAProxyWrappingFactory
 from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
@@ -33,8 +32,8 @@ class _Proxied(HAProxyProtocolWrapper, TimeoutMixin):
     _begun = False
 
     def makeConnection(self, transport: ITransport) -> None:
-        self._within: IProtocol = self.wrappedProtocol
-        self.wrappedProtocol = _Rest()
+        self._within: Any = self.wrappedProtocol
+        self._rest = self.wrappedProtocol = _Rest()
         directlyProvides(self, providedBy(transport))
         Protocol.makeConnection(self, transport)
         self.factory.registerProtocol(self)
@@ -48,24 +47,24 @@ class _Proxied(HAProxyProtocolWrapper, TimeoutMixin):
     def _begin(self) -> None:
         self._begun = True
         self.setTimeout(None)
-        rest, self.wrappedProtocol = self.wrappedProtocol.data, self._within
+        self.wrappedProtocol = self._within
         self._within.makeConnection(self)
-        if rest:
-            self._within.dataReceived(rest)
+        if self._rest.data:
+            self._within.dataReceived(self._rest.data)
 
     def timeoutConnection(self) -> None:
         self.abortConnection()
 
     def readConnectionLost(self) -> None:
         if self._begun:
-            IHalfCloseableProtocol(self._within).readConnectionLost()
+            self._within.readConnectionLost()
         else:
             self.abortConnection()
 
     def writeConnectionLost(self) -> None:
         """Nobody reads any more; connectionLost follows."""
 
-    def connectionLost(self, reason: Failure) -> None:
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.setTimeout(None)
         super().connectionLost(reason)
 
@@ -80,7 +79,7 @@ class _Rest(Protocol):
 
 
 class _ProxiedFactory(HAProxyWrappingFactory):
-    protocol = _Proxied
+    protocol: Any = _Proxied
     noisy = False
 
 
@@ -92,5 +91,5 @@ class ProxiedEndpoint:
         self._within = within
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
-        listening: Any = self._within.listen(_ProxiedFactory(factory))
+        listening: Deferred[IListeningPort] = self._within.listen(_ProxiedFactory(factory))
         return listening
