@@ -8,16 +8,17 @@ from itertools import count
 from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
+from twisted.logger import Logger
 
 from .connections import Connections
 from .directory import SERVER_LOG, Directory
 from .event import NO_DETAILS, Event, Kind
 from .journal import Journal
-from .log import Batch, NotSaved, Repeated, Storage
 from .names import TABLES, Name, nickname
-from .person import Clock, Person
+from .person import Person
 from .request import Refused
 from .room import Room
+from .seams import Batch, Clock, NotSaved, Repeated, Storage
 
 SAVE_AGAIN = 1.0
 """Seconds until what must not be lost (who left) is appended again after the storage could not save it."""
@@ -53,6 +54,8 @@ class Settings:
 
 class Chat:
     """The rooms, the directory and the journal of one server."""
+
+    _log = Logger()
 
     def __init__(self, clock: Clock, now: Callable[[], float], stamp: str, settings: Settings) -> None:
         """`now` tells seconds since 1970; `stamp` is unlike that of any other start of any node."""
@@ -90,7 +93,10 @@ class Chat:
         """Take no more; tell everyone when all that was accepted has been committed and shown to them. Nobody leaves: with
         the next start all are gone at once."""
         self.stopping = True
-        await gatherResults([ensureDeferred(present.dismiss(words)) for present in self.connections])
+        dismissed = [ensureDeferred(present.dismiss(words)) for present in self.connections]
+        for one in dismissed:  # one that fails must not keep the others from being told, nor the storage open
+            one.addErrback(lambda failure: self._log.failure("somebody could not be told", failure))
+        await gatherResults(dismissed)
 
     def new_id(self) -> str:
         """Unique over all nodes and restarts."""

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .event import Entry, Event, Kind
-from .log import Storage
 from .names import Name
 from .recall import since_start
 from .request import Refused
+from .seams import Storage
 
 SERVER_LOG = "server"
 """Rooms' logs begin with `#`, so none has this name."""

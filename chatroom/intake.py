@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 from enum import Flag, auto
-from typing import Protocol
 
-from .person import Clock
-
-
-class Source(Protocol):
-    """Where lines come from. While paused it keeps them, and gives them in order afterwards."""
-
-    def pauseProducing(self) -> None: ...
-    def resumeProducing(self) -> None: ...
+from .seams import Clock, Source
 
 
 class Hold(Flag):

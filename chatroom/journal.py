@@ -15,7 +15,8 @@ from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .log import ENTRY_BYTES, Batch, NotSaved, Repeated, Storage
+from .log import ENTRY_BYTES
+from .seams import Batch, NotSaved, Repeated, Storage
 
 BATCH_BYTES = 1024 * 1024
 """A commit is about this large at most, so that none lasts long."""

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from operator import attrgetter
-from typing import NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred, ensureDeferred, succeed
 from twisted.python.failure import Failure
 
-from .event import TALK, Entry, Event, Kind, Position, Sort
+from .event import TALK, Entry, Position, Sort
 from .request import Refused
+from .seams import Format, Sink, Storage
 from .text import shortened
 
 PAGE_BYTES = 64 * 1024
@@ -43,80 +43,6 @@ READ_ENTRIES = 256
 
 POSITION_SHOWN = 50
 """Characters of a position that is not there."""
-
-Batch = Sequence[tuple[str, Event]]
-"""Events to be appended, each with the name of its log."""
-
-
-class NotSaved(Exception):
-    """The storage could not append a batch. `words` are for people; nothing of the batch was saved, unless not `certain`."""
-
-    def __init__(self, words: str, certain: bool = True) -> None:
-        super().__init__(words)
-        self.words = words
-        self.certain = certain
-
-
-class Repeated(NamedTuple):
-    """An event that was not kept, since its author had one appended before under the same id."""
-
-    eid: str
-    """Of the event that was not kept."""
-    log: str
-    entry: Entry
-    """What it became the first time, and where."""
-
-
-class Storage(Protocol):
-    """Where entries live. Logs are named, and come into being with their first entry."""
-
-    def append(self, batch: Batch) -> Deferred[Sequence[Repeated]]:
-        """Keep all of the batch or none of it, in order. Fires when it is durable and every follower has had it; fails with
-        NotSaved for the disk's or database's troubles, with any other exception for an event that cannot be kept.
-
-        Of the events with a string as `id` in their details one is kept under each id of each `by`, in whichever log, for
-        as long as its entry is. A repeat is left out, also one of an event of the same batch; it fires with all of these,
-        each once: none for nearly all batches. One event in several logs of a batch is no repeat of itself."""
-
-    def read(
-        self,
-        log: str,
-        *,
-        after: Position | None = None,
-        before: Position | None = None,
-        limit: int,
-        kinds: Collection[Kind] | None = None,
-    ) -> Deferred[list[Entry]]:
-        """At most `limit` entries, oldest first, both ends left out: with `after` the oldest of them, else the newest.
-        `kinds`: only entries of these kinds count. Of a log that is followed, nothing its followers have not had yet."""
-
-    def follow(self, log: str, committed: Callable[[Sequence[Entry]], None]) -> Deferred[Position]:
-        """From now on give `committed` what is appended to the log, by us or another node, in order, once.
-        Fires with the position behind which that begins: the newest entry's, or the log's start."""
-
-    def position(self, text: str) -> Position:
-        """The position that was shown as this text; raises ValueError for what none can be."""
-
-    def close(self) -> Deferred[None]:
-        """Finish what is under way and let go of everything."""
-
-
-class Format(Protocol):
-    """What a page needs of a wire format."""
-
-    def render(self, log: str, entries: Sequence[Entry]) -> list[bytes]:
-        """One piece for each entry, the same for every reader; empty where there is nothing to show, or where an
-        earlier piece shows it too."""
-
-
-class Sink(Protocol):
-    """What a reader needs of a connection."""
-
-    full: bool
-    """Bytes are pending: what is written now waits in memory."""
-
-    def write(self, data: bytes) -> None: ...
-
 
 _position = attrgetter("position")
 _TALK = Sort.TALK  # to look a member up in its Enum takes 0.2 us each time

@@ -5,7 +5,7 @@ A connection shows it to them; it may be lost and another take its place, while 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any, Protocol
 
@@ -14,21 +14,10 @@ from twisted.internet.defer import ensureDeferred
 from .directory import SERVER_LOG, Directory
 from .event import Event, Kind
 from .journal import Journal, Told
-from .log import Batch, NotSaved
 from .names import Name
 from .request import Refused
 from .room import Arrival, Room
-
-
-class Delayed(Protocol):
-    def cancel(self) -> None: ...
-
-
-class Clock(Protocol):
-    """Time that only goes forward, for timers."""
-
-    def seconds(self) -> float: ...
-    def callLater(self, delay: float, callable: Callable[..., object], *args: object) -> Delayed: ...
+from .seams import Batch, Clock, Delayed, NotSaved
 
 
 class Server(Protocol):

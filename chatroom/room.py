@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .event import Entry, Kind, Position, Sort
-from .log import Log, Storage
+from .log import Log
 from .recall import since_start
+from .seams import Storage
 
 _TALK = Sort.TALK  # to look a member up in its Enum takes 0.2 us each time
 

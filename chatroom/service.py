@@ -18,8 +18,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .chat import Chat
-from .log import Storage
 from .request import Refused
+from .seams import Storage
 from .storage.refused import StorageRefused
 
 BACKLOG = 1024

@@ -5,82 +5,36 @@ Knows neither bytes nor transports: the wire format and the outlet are given.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from functools import partial
 from secrets import token_hex
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .chat import Chat
-from .event import Entry, Kind, Position
-from .intake import Hold, Intake, Source
-from .log import Format, Log, NotSaved, Reader, Repeated, Sink
-from .person import Delayed, Person, digest, not_saved
+from .event import Kind, Position
+from .intake import Hold, Intake
+from .log import Log, Reader
+from .patience import Patience
+from .person import Person, digest, not_saved
 from .recall import pages, recall
 from .request import Answer, Command, Refused, Welcome
 from .room import Arrival, Room
+from .seams import NotSaved, Outlet, Repeated, Source, Wire
 from .table import Table
-
-GREETING_PAUSE = 0.1
-"""Seconds in which who connects may speak first: a program that speaks JSON is not greeted in words."""
 
 TOKEN_BYTES = 16
 """128 bits, that nobody guesses."""
-
-STALL_CHECKS = 10
-"""How often within the time a reader may stall it is looked at whether the connection took anything."""
-
-
-class Wire(Format, Protocol):
-    """Bytes to meaning and back. Pure: the same bytes for the same meaning, and no error but Refused."""
-
-    echoes: bool
-    """Whether one's own words are sent back, as the sign that they are saved."""
-    resumes: bool
-    """Whether one can come back after a lost connection, with what the welcome tells."""
-    welcomes_first: bool
-    """Whether the welcome stands before the history."""
-
-    def greet(self, server_name: str, room: str, present: int) -> bytes:
-        """What who connects reads first."""
-
-    def parse(self, line: bytes, entered: bool) -> Command | None:
-        """What a line asks for; None for nothing. Who has not `entered` says a nickname first."""
-
-    def welcome(self, welcome: Welcome) -> bytes:
-        """What who has entered reads before anything that happens from then on."""
-
-    def talk(self, lines: bytes) -> list[str] | None:
-        """The lines, when they are nothing but talk, and clean; None when each is to be parsed."""
-
-    def recall(self, log: str, entries: Sequence[Entry]) -> list[bytes]:
-        """History: like `render`, with times."""
-
-    def answer(self, answer: Answer, command: Command | None = None) -> bytes:
-        """What only the asker reads; without a command, what the server says to one person by itself."""
-
-    def refuse(self, refused: Refused, id: str) -> bytes:
-        """That what was asked, under this id if it had one, is not done, and why."""
-
-
-class Outlet(Sink, Protocol):
-    """What a session needs of a connection to write to. It calls back `held` and `drained`."""
-
-    def close(self) -> None:
-        """Write what is pending, then end the connection; within seconds, whether or not the other side reads."""
-
-    def untaken(self) -> int:
-        """Bytes that the system holds because the other side has not taken them yet."""
 
 
 class Session:
     """One connection, and the person on it."""
 
     __slots__ = (
-        "_appended", "_blocked", "_deadline", "_greeting", "_intake", "_request", "_stall", "_table",
+        "_appended", "_blocked", "_intake", "_patience", "_request", "_table",
         "chat", "ended", "lost", "outlet", "person", "reader", "wire",
     )  # fmt: skip
     _log = Logger()
@@ -100,9 +54,7 @@ class Session:
         self._intake = Intake(source, chat.clock, chat.settings.line_interval, chat.settings.line_burst)
         self._request = ""
         self._appended = 0
-        self._greeting: Delayed | None = None
-        self._deadline: Delayed | None = None
-        self._stall: Delayed | None = None
+        self._patience = Patience(chat.clock, self)
         self._blocked: Deferred[None] | None = None
 
     # What the protocol calls
@@ -116,8 +68,7 @@ class Session:
             self.outlet.write(self.wire.refuse(refused, ""))
             self.close()
             return
-        self._deadline = self.chat.clock.callLater(self.chat.settings.greeting_timeout, self._too_late)
-        self._greeting = self.chat.clock.callLater(GREETING_PAUSE, self._greet_now)
+        self._patience.connected(self.chat.settings.greeting_timeout)
 
     def speak(self, wire: Wire) -> None:
         """The first words are in another format."""
@@ -127,9 +78,7 @@ class Session:
         """A line came in. Not called while the source is paused."""
         if self.ended:
             return
-        if self._greeting:
-            self._greeting.cancel()
-            self._greet_now()
+        self._patience.spoke()
         self._intake.pace()
         id = ""
         try:
@@ -183,23 +132,11 @@ class Session:
         """The outlet has bytes pending: the cursor stays where it is."""
         if self.reader and self.person:
             self.person.room.log.hold(self.reader)
-        timeout = self.chat.settings.stalled_timeout
-        self._stall = self.chat.clock.callLater(timeout / STALL_CHECKS, self._look, self.outlet.untaken(), timeout)
-
-    def _look(self, untaken: int, left: float) -> None:
-        """Let go of who has taken nothing for too long. Its connection need not tell when it died."""
-        timeout = self.chat.settings.stalled_timeout
-        now_untaken = self.outlet.untaken()
-        left = timeout if now_untaken != untaken else left - timeout / STALL_CHECKS
-        if left > 0:
-            self._stall = self.chat.clock.callLater(timeout / STALL_CHECKS, self._look, now_untaken, left)
-        else:
-            self._stall = None
-            self.close("not reading")
+        self._patience.held(self.outlet, self.chat.settings.stalled_timeout)
 
     def drained(self) -> None:
         """The outlet takes more: read on from where the cursor stayed."""
-        self._stall = self._cancel(self._stall)
+        self._patience.drained()
         self._unblock()
         self._intake.release(Hold.FULL)
         if self.reader and self.person:
@@ -250,7 +187,7 @@ class Session:
     ) -> None:
         """Be this person's connection from now on, and read on: from `start`, or from the arrival, with history before."""
         chat, log = self.chat, person.room.log
-        self._deadline = self._cancel(self._deadline)
+        self._patience.entered()
         self.person = person
         person.stay(self)
         if start is not None:  # what is read from there on is history enough
@@ -311,9 +248,7 @@ class Session:
         if self.ended:
             return
         self.ended = True
-        self._greeting = self._cancel(self._greeting)
-        self._deadline = self._cancel(self._deadline)
-        self._stall = self._cancel(self._stall)
+        self._patience.end()
         self._stop_reading()
         if self.person and self.person.connection is self:
             self.person.linger(self.chat.settings.grace, reason)
@@ -393,10 +328,14 @@ class Session:
         else:
             self._write_answer(self.wire.refuse(not_saved("your line", outcome), id))
 
-    def _too_late(self) -> None:
-        self._deadline = None
+    def too_late(self) -> None:
+        """No nickname came in time."""
         self.outlet.write(self.wire.refuse(Refused("too_late", "no nickname came in time; come again"), ""))
         self.close()
+
+    def stalled(self) -> None:
+        """The other side has taken nothing for too long."""
+        self.close("not reading")
 
     # Small things
 
@@ -416,18 +355,9 @@ class Session:
         if self.person is not None:
             raise Refused("entered", f"you are {self.person.name.shown} already; /nick takes another nickname")
 
-    def _greet_now(self) -> None:
-        self._greeting = None
-        self.greet()
-
     def _stop_reading(self) -> None:
         if self.reader and self.person:
             self.person.room.log.stop(self.reader)
-
-    @staticmethod
-    def _cancel(delayed: Delayed | None) -> None:
-        if delayed:
-            delayed.cancel()
 
     def _bug(self, failure: Failure) -> None:
         """One connection must not cost the others anything: log it, let this one go, keep serving."""

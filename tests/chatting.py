@@ -28,9 +28,9 @@ from twisted.python.failure import Failure
 from chatroom.chat import Chat, Settings
 from chatroom.commands import COMMANDS
 from chatroom.event import Entry, Kind, Position
-from chatroom.log import Batch, NotSaved, Storage
 from chatroom.protocols.line import LineFactory
 from chatroom.protocols.telnet import MAX_LINE
+from chatroom.seams import Batch, NotSaved, Storage
 from chatroom.storage.memory import MemoryStorage
 from chatroom.table import Table
 

@@ -8,6 +8,7 @@ FACTS = ("text", "names", "event", "request")
 """May import one another, and besides the standard library the tables of Unicode."""
 
 HEART = (
+    "seams",
     "log",
     "recall",
     "journal",
@@ -18,6 +19,7 @@ HEART = (
     "chat",
     "table",
     "intake",
+    "patience",
     "session",
     "commands",
 )
@@ -71,9 +73,9 @@ def ring_of(module: str) -> Ring | None:
         case "wire":
             return Ring((*FACTS, "wire") if module == "wire" else FACTS, pure=True)
         case "protocols":
-            return Ring((*FACTS, "person", "session", "chat", "table", "wire", "protocols"), TWISTED)
+            return Ring((*FACTS, "seams", "session", "chat", "table", "wire", "protocols"), TWISTED)
         case "storage":
-            return Ring((*FACTS, "log", "storage"), TWISTED)
+            return Ring((*FACTS, "seams", "storage"), TWISTED)
     return None
 
 

@@ -9,7 +9,7 @@ from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import Clock
 
 from chatroom import log as log_module
-from chatroom.log import NotSaved
+from chatroom.seams import NotSaved
 
 from .chatting import CLIENTS, DISK_FULL, Client, FailingStorage, SlowStorage, World
 from .support import LoggedErrors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import resource
 import shutil
@@ -254,6 +255,24 @@ def test_64_kib_of_newlines_are_nothing(server: Server) -> None:
         with Person(server) as stranger:
             stranger.send(b"\n" * 1000)
             stranger.enter("carol")
+
+
+def test_who_goes_on_sending_while_being_let_go_still_gets_everything(server: Server) -> None:
+    """To close a socket while something comes in resets it, and what was on its way to the other side is lost."""
+    lines = [f"{number} {'x' * 400}" for number in range(1000)]
+    with Person(server, "bob") as bob:
+        bob.say(*lines, "/quit")
+        bob.rest()
+    alice = Person(server, "alice", buffer=4096)
+    alice.say("/history 1000", "bye")
+
+    def go_on() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                alice.say("more" * 100)
+
+    threading.Thread(target=go_on, daemon=True).start()
+    assert [line.partition("bob: ")[2] for line in alice.rest().splitlines()] == lines
 
 
 # Many

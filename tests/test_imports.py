@@ -118,7 +118,7 @@ def test_a_bad_import_is_found(file: str, source: str) -> None:
         ),
         (
             "storage/sqlite.py",
-            "import os, sqlite3, threading\nfrom twisted.internet import reactor\nfrom ..log import Storage",
+            "import os, sqlite3, threading\nfrom twisted.internet import reactor\nfrom ..seams import Storage",
         ),
         ("tap.py", "from . import __version__, chat, options, storage\nfrom .protocols.line import LineFactory"),
         ("client/screen.py", "from prompt_toolkit import Application\nfrom ..wire import json"),

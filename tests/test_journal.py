@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, fail
 from chatroom import journal as journal_module
 from chatroom.event import Entry, Event, Kind
 from chatroom.journal import Journal
-from chatroom.log import Batch, NotSaved, Repeated
+from chatroom.seams import Batch, NotSaved, Repeated
 from chatroom.storage.memory import MemoryStorage
 
 from .support import LoggedErrors

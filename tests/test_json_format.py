@@ -13,8 +13,8 @@ from twisted.internet.defer import ensureDeferred
 
 from chatroom.commands import COMMANDS
 from chatroom.event import Entry, Event, Kind
+from chatroom.patience import GREETING_PAUSE
 from chatroom.request import Answer, Command, Refused, Welcome
-from chatroom.session import GREETING_PAUSE
 from chatroom.storage.memory import MemoryStorage
 from chatroom.table import NUMBER_MAX
 from chatroom.text import clean, clean_lines

@@ -16,7 +16,8 @@ import pytest
 from chatroom.commands import COMMANDS, HISTORY
 from chatroom.event import Kind
 from chatroom.names import LONGEST
-from chatroom.session import GREETING_PAUSE, TOKEN_BYTES
+from chatroom.patience import GREETING_PAUSE
+from chatroom.session import TOKEN_BYTES
 from chatroom.table import NUMBER_MAX
 from chatroom.wire.json import ID_LONGEST, MAX_LINE, MAX_LINES
 

@@ -22,8 +22,9 @@ from twisted.python.failure import Failure
 
 from chatroom import log as log_module
 from chatroom.event import Entry, Event, Kind, Position
-from chatroom.log import PAGE_BYTES, Log, Page, Reader, Storage
+from chatroom.log import PAGE_BYTES, Log, Page, Reader
 from chatroom.request import Refused
+from chatroom.seams import Storage
 from chatroom.storage.memory import MemoryStorage
 from chatroom.wire.text import TEXT
 

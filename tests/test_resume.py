@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred, ensureDeferred, succeed
 
 from chatroom import log as log_module
 from chatroom.event import Entry, Kind, Position
-from chatroom.log import Batch, NotSaved
+from chatroom.seams import Batch, NotSaved
 from chatroom.storage.memory import MemoryStorage
 from chatroom.storage.sqlite import SqliteStorage
 

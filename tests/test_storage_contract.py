@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
 from chatroom.event import NO_DETAILS, TALK, Entry, Event, Kind
-from chatroom.log import Repeated, Storage
+from chatroom.seams import Repeated, Storage
 from chatroom.storage.opening import open_storage
 
 from .support import LoggedErrors, bounded

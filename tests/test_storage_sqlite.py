@@ -17,7 +17,7 @@ import pytest
 import pytest_twisted
 
 from chatroom.event import STATE, TALK, Event, Kind
-from chatroom.log import NotSaved, Repeated
+from chatroom.seams import NotSaved, Repeated
 from chatroom.storage.memory import MemoryStorage
 from chatroom.storage.opening import open_storage
 from chatroom.storage.refused import StorageRefused

@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import Clock
 from twisted.internet.tcp import Connection
 from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper, HAProxyWrappingFactory
 from twisted.protocols.tls import TLSMemoryBIOProtocol
@@ -188,6 +189,31 @@ def test_a_tls_handshake_at_a_plain_port_is_no_nickname(tmp_path: Path) -> None:
         assert "! " in hello.rest()
         with Person(server, "carol") as carol:
             assert bob.silent(carol).splitlines() == ["* carol joined"]
+
+
+class Handshaking(TLSMemoryBIOProtocol):
+    """One whose other side has not shaken hands yet."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def unregisterProducer(self) -> None: ...
+
+    def loseConnection(self) -> None:
+        self.calls.append("lose")
+
+    def abortConnection(self) -> None:
+        self.calls.append("abort")
+
+
+@pytest.mark.parametrize(("shaken", "call"), [(False, "abort"), (True, "lose")])
+def test_who_has_not_shaken_hands_is_not_waited_for(shaken: bool, call: str) -> None:
+    assert TLSMemoryBIOProtocol._handshakeDone is False
+    session: Any = None
+    transport = Handshaking()
+    transport._handshakeDone = shaken
+    outlet_for(transport, session, Clock()).close()
+    assert transport.calls == [call]
 
 
 def test_only_a_plain_socket_is_written_to_directly() -> None:

@@ -16,9 +16,9 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..person import Delayed
 from ..protocols.telnet import CUT, LineInput
 from ..request import Refused
+from ..seams import Delayed
 from ..wire.json import MAX_LINE
 from ..wire.text import TEXT
 from .core import Conversation, Said

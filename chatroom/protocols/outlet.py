@@ -15,7 +15,7 @@ from twisted.internet.tcp import Connection
 from twisted.protocols.policies import ProtocolWrapper
 from zope.interface import implementer
 
-from ..person import Clock, Delayed
+from ..seams import Clock, Delayed
 
 CLOSE_TIMEOUT = 5.0
 """Seconds for the other side to take what is pending at the end; a TLS peer that is gone would keep us for ever."""
@@ -143,6 +143,12 @@ class BufferedOutlet(Outlet):
 
     def write(self, data: bytes) -> None:
         self._transport.write(data)
+
+    def _end(self) -> None:
+        if getattr(self._transport, "_handshakeDone", True):
+            super()._end()
+        else:  # TLS says farewell only after its handshake, and would wait for that
+            self._transport.abortConnection()
 
     def pauseProducing(self) -> None:
         if not self.full:

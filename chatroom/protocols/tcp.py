@@ -10,7 +10,7 @@ import struct
 from itertools import takewhile
 from typing import Any
 
-from ..person import Clock
+from ..seams import Clock
 
 KEEP_IDLE = 60
 """Seconds without a word from the other side until the kernel asks whether it is there. Most routers forget a silent

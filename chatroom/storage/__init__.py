@@ -1,6 +1,6 @@
 """Where entries live: one module for each kind of storage, and the table of their openers.
 
-Everything goes through the `Storage` Protocol of log.py; nothing further in knows which one it is.
+Everything goes through the `Storage` Protocol of seams.py; nothing further in knows which one it is.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IReactorFromThreads
 
-from ..log import Storage
+from ..seams import Storage
 from .memory import MemoryStorage
 from .sqlite import SqliteStorage
 from .sqlite_file import Durability

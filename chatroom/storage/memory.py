@@ -13,7 +13,7 @@ from typing import cast
 from twisted.internet.defer import Deferred, succeed
 
 from ..event import Entry, Kind, Position
-from ..log import Batch, Repeated
+from ..seams import Batch, Repeated
 from .followers import Committed, Followers, numbered
 from .repeats import First, Sent, repeated, sent_as, sift
 

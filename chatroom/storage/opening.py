@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IReactorFromThreads
 
-from ..log import Storage
+from ..seams import Storage
 from . import SCHEMES
 from .refused import StorageRefused
 from .sqlite_file import Durability

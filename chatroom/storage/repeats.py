@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 
 from ..event import NO_DETAILS, Entry, Event
-from ..log import Batch, Repeated
+from ..seams import Batch, Repeated
 
 Sent = tuple[str, str]
 """An author, and the id that the author gave: an event is kept only once under it."""

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
 
 from ..event import Entry, Kind, Position
-from ..log import Batch, NotSaved, Repeated
+from ..seams import Batch, NotSaved, Repeated
 from .followers import Committed, Followers, numbered
 from .repeats import News
 from .sqlite_file import DatabaseFile, Durability

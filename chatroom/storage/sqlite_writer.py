@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from ..event import Entry, Event
-from ..log import Batch, NotSaved, Repeated
+from ..seams import Batch, NotSaved, Repeated
 from .repeats import First, News, Sent, has_ids, repeated, sent_as, sift
 from .sqlite_file import DatabaseFile
 from .sqlite_schema import COLUMNS, LAST, NEW_LOG, firsts, insert, logs_and_entries, values

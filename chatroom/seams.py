@@ -1,0 +1,147 @@
+"""What the heart is given from outside: the three seams, Storage, Wire and Outlet, and what goes with them.
+
+Whatever has these methods fits; nothing here knows who has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple, Protocol
+
+from twisted.internet.defer import Deferred
+
+from .event import Entry, Event, Kind, Position
+from .request import Answer, Command, Refused, Welcome
+
+Batch = Sequence[tuple[str, Event]]
+"""Events to be appended, each with the name of its log."""
+
+
+class NotSaved(Exception):
+    """The storage could not append a batch. `words` are for people; nothing of the batch was saved, unless not `certain`."""
+
+    def __init__(self, words: str, certain: bool = True) -> None:
+        super().__init__(words)
+        self.words = words
+        self.certain = certain
+
+
+class Repeated(NamedTuple):
+    """An event that was not kept, since its author had one appended before under the same id."""
+
+    eid: str
+    """Of the event that was not kept."""
+    log: str
+    entry: Entry
+    """What it became the first time, and where."""
+
+
+class Storage(Protocol):
+    """Where entries live. Logs are named, and come into being with their first entry."""
+
+    def append(self, batch: Batch) -> Deferred[Sequence[Repeated]]:
+        """Keep all of the batch or none of it, in order. Fires when it is durable and every follower has had it; fails with
+        NotSaved for the disk's or database's troubles, with any other exception for an event that cannot be kept.
+
+        Of the events with a string as `id` in their details one is kept under each id of each `by`, in whichever log, for
+        as long as its entry is. A repeat is left out, also one of an event of the same batch; it fires with all of these,
+        each once: none for nearly all batches. One event in several logs of a batch is no repeat of itself."""
+
+    def read(
+        self,
+        log: str,
+        *,
+        after: Position | None = None,
+        before: Position | None = None,
+        limit: int,
+        kinds: Collection[Kind] | None = None,
+    ) -> Deferred[list[Entry]]:
+        """At most `limit` entries, oldest first, both ends left out: with `after` the oldest of them, else the newest.
+        `kinds`: only entries of these kinds count. Of a log that is followed, nothing its followers have not had yet."""
+
+    def follow(self, log: str, committed: Callable[[Sequence[Entry]], None]) -> Deferred[Position]:
+        """From now on give `committed` what is appended to the log, by us or another node, in order, once.
+        Fires with the position behind which that begins: the newest entry's, or the log's start."""
+
+    def position(self, text: str) -> Position:
+        """The position that was shown as this text; raises ValueError for what none can be."""
+
+    def close(self) -> Deferred[None]:
+        """Finish what is under way and let go of everything."""
+
+
+class Format(Protocol):
+    """What a page needs of a wire format."""
+
+    def render(self, log: str, entries: Sequence[Entry]) -> list[bytes]:
+        """One piece for each entry, the same for every reader; empty where there is nothing to show, or where an
+        earlier piece shows it too."""
+
+
+class Wire(Format, Protocol):
+    """Bytes to meaning and back. Pure: the same bytes for the same meaning, and no error but Refused."""
+
+    echoes: bool
+    """Whether one's own words are sent back, as the sign that they are saved."""
+    resumes: bool
+    """Whether one can come back after a lost connection, with what the welcome tells."""
+    welcomes_first: bool
+    """Whether the welcome stands before the history."""
+
+    def greet(self, server_name: str, room: str, present: int) -> bytes:
+        """What who connects reads first."""
+
+    def parse(self, line: bytes, entered: bool) -> Command | None:
+        """What a line asks for; None for nothing. Who has not `entered` says a nickname first."""
+
+    def welcome(self, welcome: Welcome) -> bytes:
+        """What who has entered reads before anything that happens from then on."""
+
+    def talk(self, lines: bytes) -> list[str] | None:
+        """The lines, when they are nothing but talk, and clean; None when each is to be parsed."""
+
+    def recall(self, log: str, entries: Sequence[Entry]) -> list[bytes]:
+        """History: like `render`, with times."""
+
+    def answer(self, answer: Answer, command: Command | None = None) -> bytes:
+        """What only the asker reads; without a command, what the server says to one person by itself."""
+
+    def refuse(self, refused: Refused, id: str) -> bytes:
+        """That what was asked, under this id if it had one, is not done, and why."""
+
+
+class Sink(Protocol):
+    """What a reader needs of a connection."""
+
+    full: bool
+    """Bytes are pending: what is written now waits in memory."""
+
+    def write(self, data: bytes) -> None: ...
+
+
+class Outlet(Sink, Protocol):
+    """What a session needs of a connection to write to. It calls back `held` and `drained`."""
+
+    def close(self) -> None:
+        """Write what is pending, then end the connection; within seconds, whether or not the other side reads."""
+
+    def untaken(self) -> int:
+        """Bytes that the system holds because the other side has not taken them yet."""
+
+
+class Source(Protocol):
+    """Where lines come from. While paused it keeps them, and gives them in order afterwards."""
+
+    def pauseProducing(self) -> None: ...
+    def resumeProducing(self) -> None: ...
+
+
+class Delayed(Protocol):
+    def cancel(self) -> None: ...
+
+
+class Clock(Protocol):
+    """Time that only goes forward, for timers."""
+
+    def seconds(self) -> float: ...
+    def callLater(self, delay: float, callable: Callable[..., object], *args: object) -> Delayed: ...
