@@ -3,7 +3,9 @@
 PYTHON := .venv/bin/python
 READY := .venv/ready
 
-.PHONY: venv run test lint format types coverage smoke check wheel clean
+.PHONY: venv run test lint format types coverage smoke check fuzz bench bench-quick microbench wheel clean
+
+MINUTES := 10
 
 venv: $(READY)
 
@@ -40,6 +42,22 @@ smoke: $(READY)
 	.ci/smoke .venv/bin/twistd
 
 check: test lint types coverage smoke
+
+# Looks for what breaks the server, from SEED on if one is given; what it finds, it leaves in fuzz-*.json.
+fuzz: $(READY)
+	$(PYTHON) -m fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+# This server beside others, on one core with the load on another: some 20 minutes, and less than one.
+bench: $(READY)
+	$(PYTHON) -m benchmarks
+
+bench-quick: $(READY)
+	$(PYTHON) -m benchmarks --quick
+
+# Each step of a line's way by itself, without collecting garbage, which the server does rarely.
+microbench: $(READY)
+	$(PYTHON) -m pytest -q benchmarks/test_micro.py --benchmark-max-time=0.5 --benchmark-disable-gc \
+		--benchmark-columns=median,iqr,rounds --benchmark-sort=name --benchmark-time-unit=us
 
 # Of the last commit, from a clone: what lies around here does not get in.
 wheel: $(READY)

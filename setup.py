@@ -34,6 +34,7 @@ setup(
             "pytest>=9.0",
             "pytest-twisted>=1.14.3",
             "pytest-cov>=7.0",
+            "pytest-benchmark>=5.3",
             "hypothesis>=6.170",
             "pexpect>=4.9",
             "ruff>=0.17.5",

@@ -455,9 +455,18 @@ def test_any_bytes_are_a_command_or_nothing_or_refused(line: bytes, entered: boo
         assert is_safe(command.words.replace("\n", ""))
 
 
+TALK = [
+    *(b"hi", b"ho ho", b"x bye", b"/x", b"a /b", b" ", b" /x", b"\xff"),
+    *map(
+        str.encode,
+        ("приве\u0301т", "й", "и\u0306", "\u0306", "\u3000", "\u00a0x", "🦊", "a\u200db", "e" + "\u0301" * 20),
+    ),
+]
+
+
 @given(
     lines=st.lists(
-        st.one_of(LINES, st.sampled_from([b"hi", b"ho ho", b"x bye", b"/x", b"a /b", b" ", b" /x"])),
+        st.one_of(LINES, st.sampled_from(TALK)),
         min_size=1,
         max_size=5,
     )

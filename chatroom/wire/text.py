@@ -48,14 +48,16 @@ class TextFormat:
         return Command("say", text[1:] if text[:2] == "//" else text)
 
     def talk(self, lines: bytes) -> list[str] | None:
-        if not lines.isascii():
+        try:
+            text = lines.decode()
+        except UnicodeDecodeError:
             return None
-        text = lines.decode()
         # Whatever may be a command, an empty line or no clean text is left to `parse`; some that is none of these too.
         if text[0] in "/ \n" or "\n/" in text or "\n " in text or "\n\n" in text or "bye" in text.lower():
             return None
         said = text[:-1].split("\n")
-        return said if "".join(said).isprintable() else None
+        whole = "".join(said)  # of which each part is printable and clean if it is so itself
+        return said if whole.isprintable() and (whole.isascii() or clean(whole) == whole) else None
 
     # Out, for everybody
 
