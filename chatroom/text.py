@@ -6,6 +6,7 @@ be written as UTF-8.
 
 from __future__ import annotations
 
+import codecs
 from unicodedata import normalize
 
 import regex
@@ -40,12 +41,18 @@ _MARKS_TOO_MANY = regex.compile(rf"(?<=\P{{ccc=0}}{{{MARKS}}})\P{{ccc=0}}+")
 _CHARACTER = regex.compile(r"\X")
 
 
+def _as_latin_1(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return error.object[error.start : error.end].decode("latin-1"), error.end
+
+
+_LATIN_1 = "chatroom.latin-1"
+codecs.register_error(_LATIN_1, _as_latin_1)
+
+
 def decode(line: bytes) -> str:
-    """Bytes as UTF-8; a line that is not UTF-8 is read as Latin-1, as old IRC and telnet clients mean it."""
-    try:
-        return line.decode()
-    except UnicodeDecodeError:
-        return line.decode("latin-1")
+    """Bytes as UTF-8; those that are not UTF-8 are read as Latin-1, as old clients mean them, and no others with them."""
+    return line.decode("utf-8", _LATIN_1)
 
 
 def clean(text: str) -> str:
