@@ -48,9 +48,7 @@ class Directory:
         """Keep a nickname for a connection until its claim is read in the log; raises Refused when another has it."""
         keys = name[1:]
         for key in keys:
-            owner = self._claims.get(key)
-            if owner is None or owner.by in self._leaving:
-                owner = self._reserved.get(key)
+            owner = self._claims.get(key) or self._reserved.get(key)
             if owner and owner.by != by:
                 like = "" if owner.name.shown == name.shown else f"too like {owner.name.shown}, which is "
                 raise Refused("nick_taken", f"{name.shown} is {like}taken")
@@ -64,8 +62,12 @@ class Directory:
                 del self._reserved[key]
 
     def let_go(self, by: str) -> None:
-        """Whoever this is has left: others may claim what they had, in entries that follow theirs."""
+        """Whoever this is has left; what they had is free when that is read in the log."""
         self._leaving.add(by)
+
+    def freeing(self, name: Name) -> bool:
+        """Whether who has this nickname has left, as far as the log does not tell yet."""
+        return any(key in self._claims and self._claims[key].by in self._leaving for key in name[1:])
 
     def _fold(self, entries: Sequence[Entry]) -> None:
         for entry in entries:

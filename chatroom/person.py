@@ -144,6 +144,8 @@ def not_saved(what: str, why: NotSaved) -> Refused:
 
 async def _claim(server: Server, id: str, name: Name, token: str, *events: tuple[str, Event]) -> None:
     """Have a nickname claimed together with what depends on it, all or nothing; raises Refused."""
+    if server.directory.freeing(name):  # said bye and came back at once, faster than the disk
+        await server.journal.settled()
     server.directory.reserve(name, id)
     details = _forms(name) | ({"token": token} if token else {})
     claimed = server.event(Kind.CLAIMED, id, name.shown, details=details)

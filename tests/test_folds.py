@@ -175,17 +175,17 @@ def test_what_is_claimed_is_reserved_no_more() -> None:
     directory.reserve(alice, "n1.2")
 
 
-def test_what_somebody_who_leaves_had_may_be_claimed_behind_them() -> None:
+def test_what_somebody_who_leaves_had_is_free_when_the_log_says_so() -> None:
     alice = nickname("alice")
     directory = directory_of([claim_of(alice)])
+    assert not directory.freeing(alice)
     directory.let_go("n1.1")
-    directory.reserve(alice, "n1.2")
+    assert directory.freeing(alice)
     with pytest.raises(Refused):
-        directory.reserve(alice, "n1.3")
+        directory.reserve(alice, "n1.2")
     directory.fold(Entry(2, claim_of(alice, Kind.RELEASED)))
-    directory.fold(Entry(3, claim_of(alice, by="n1.2")))
-    with pytest.raises(Refused):
-        directory.reserve(alice, "n1.1")
+    assert not directory.freeing(alice)
+    directory.reserve(alice, "n1.2")
 
 
 def test_a_new_way_of_writing_ones_nickname_keeps_it() -> None:
