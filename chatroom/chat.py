@@ -90,8 +90,8 @@ class Chat:
             Person(self, by, claim.name, room, claim.token).linger(self.settings.grace)
 
     async def stop(self, words: str) -> None:
-        """Take no more; tell everyone when all that was accepted has been committed and shown to them. Nobody leaves: with
-        the next start all are gone at once."""
+        """Take no more; tell everyone when all that was accepted has been committed and shown to them. Nobody leaves:
+        the next start tells who is still expected, and that all others are gone."""
         self.stopping = True
         dismissed = [ensureDeferred(present.dismiss(words)) for present in self.connections]
         for one in dismissed:  # one that fails must not keep the others from being told, nor the storage open

@@ -68,7 +68,10 @@ def _site(address: str) -> str:
     """Who is counted as one; empty for what comes from this machine, which is not counted."""
     if not address:  # a Unix socket
         return ""
-    ip = ip_address(address.partition("%")[0])
+    try:
+        ip = ip_address(address.partition("%")[0])
+    except ValueError:  # a proxy's header says anything
+        return address
     if isinstance(ip, IPv6Address):
         ip = ip.ipv4_mapped or ip
     if ip.is_loopback:

@@ -47,7 +47,6 @@ class Kind(Enum):
 
 
 TALK = frozenset(kind for kind in Kind if kind.sort is Sort.TALK)
-STATE = frozenset(kind for kind in Kind if kind.sort is Sort.STATE)
 
 
 NO_DETAILS: Mapping[str, Any] = MappingProxyType({})
@@ -70,7 +69,8 @@ class Event(NamedTuple):
     eid: str
     """Unique over all logs and nodes; an event that stands in several logs has one."""
     by: str
-    """The connection that it came from, unique over all nodes and restarts; empty for the server's own."""
+    """Whose it is: somebody's stay, over all connections that showed it to them, unique over all nodes and restarts; empty
+    for the server's own."""
     nick: str
     """Who: the nickname as it was then; empty for the server's own."""
     text: str = ""

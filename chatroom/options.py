@@ -13,6 +13,7 @@ from . import __version__
 from .chat import Settings
 from .console import take_terminal
 from .names import LONGEST
+from .protocols.line import LONGEST_LINE
 from .protocols.telnet import MAX_LINE
 
 DEFAULT_LINE = "tcp:6000:interface=127.0.0.1"
@@ -23,12 +24,17 @@ ROOM_LONGEST = 50
 """Characters of a room's name."""
 
 
-def whole(least: int) -> Callable[[str], int]:
-    """Reads a whole number of at least `least`."""
+def whole(least: int, most: int = UNLIMITED) -> Callable[[str], int]:
+    """Reads a whole number of at least `least`, and at most `most`."""
+    bounds = f"of at least {least}" if most == UNLIMITED else f"from {least} to {most}"
 
     def read(value: str) -> int:
-        if not value.isdecimal() or int(value) < least:
-            raise ValueError(f"{value!r} is not a whole number of at least {least}")
+        if (
+            not (value.isascii() and value.isdecimal())
+            or len(value) > len(str(most))
+            or not least <= int(value) <= most
+        ):
+            raise ValueError(f"{value!r} is not a whole number {bounds}")
         return int(value)
 
     return read
@@ -107,7 +113,7 @@ OPTIONS: list[tuple[str, str | None, str, str, Callable[[str], object]]] = [
     ("history", None, str(DEFAULTS.history), "Lines of what was said that are shown to who enters", whole(0)),
     ("nicknames", None, "unicode", "What nicknames may hold: unicode, or ascii", one_of("unicode", "ascii")),
     ("rate", None, DEFAULT_RATE, "LINES_PER_SECOND[:BURST] taken of one connection; 0 for any", rate),
-    ("max-line", None, str(MAX_LINE), "Bytes in one line", whole(LONGEST)),
+    ("max-line", None, str(MAX_LINE), "Bytes in one line", whole(LONGEST, LONGEST_LINE)),
     ("greeting-timeout", None, f"{DEFAULTS.greeting_timeout:g}", "Seconds to say a nickname", seconds),
     (
         "stalled",

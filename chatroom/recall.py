@@ -32,7 +32,7 @@ async def recall(
         found += len(known)
         oldest = known or oldest
     entries = oldest
-    while found > 0:
+    while found > 0 and entries:
         yield entries
         found -= len(entries)
         if found > 0:

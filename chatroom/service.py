@@ -25,11 +25,14 @@ from .storage.refused import StorageRefused
 BACKLOG = 1024
 """Connections that may wait to be accepted: Twisted's 50 is less than what comes back at once after a restart."""
 
-FAREWELL_TIMEOUT = 3.0
+FAREWELL_TIMEOUT = 2.5
 """Seconds at the end for all that was accepted to be saved and shown, and for everyone to be told: with the flush, below 5."""
 
 FLUSH_TIMEOUT = 1.0
 """Seconds at the end for what is pending to reach the sockets of those who read."""
+
+CLOSE_TIMEOUT = 0.5
+"""Seconds at the end for the storage: a disk that stalls must not keep the server."""
 
 FAREWELL = "the server is stopping; come back soon"
 
@@ -135,7 +138,10 @@ class ChatService(Service):
         except Late:
             self._log.warn("some connections were not closed from the other side in time")
         if self._storage is not None:
-            await self._storage.close()
+            try:
+                await _waiting_for(self._storage.close()).addTimeout(CLOSE_TIMEOUT, self._reactor)
+            except Late:
+                self._log.warn("the storage was not closed in time; what was seen is in it")
 
 
 def _waiting_for(done: Deferred[None]) -> Deferred[None]:

@@ -34,7 +34,7 @@ class Session:
     """One connection, and the person on it."""
 
     __slots__ = (
-        "_appended", "_blocked", "_intake", "_patience", "_request", "_table",
+        "_appended", "_blocked", "_intake", "_owed", "_patience", "_request", "_table",
         "chat", "ended", "lost", "outlet", "person", "reader", "wire",
     )  # fmt: skip
     _log = Logger()
@@ -56,6 +56,8 @@ class Session:
         self._appended = 0
         self._patience = Patience(chat.clock, self)
         self._blocked: Deferred[None] | None = None
+        self._owed: list[Repeated] = []
+        """Answers that wait until the outlet takes more."""
 
     # What the protocol calls
 
@@ -115,6 +117,10 @@ class Session:
         self._intake.pace()
         self._work(self._refuse(refused, ""))
 
+    def reply(self, data: bytes) -> None:
+        """What the protocol itself has to answer."""
+        self._write_answer(data)
+
     def end(self) -> None:
         """No more input comes: close, once all that came has been answered."""
         self._work(self._end())
@@ -138,7 +144,10 @@ class Session:
         """The outlet takes more: read on from where the cursor stayed."""
         self._patience.drained()
         self._unblock()
-        self._intake.release(Hold.FULL)
+        while self._owed and not self.outlet.full:
+            self._repeat(self._owed.pop(0))
+        if not self.outlet.full:
+            self._intake.release(Hold.FULL)
         if self.reader and self.person:
             self.person.room.log.advance(self.reader)
 
@@ -154,7 +163,7 @@ class Session:
     def greet(self) -> None:
         """Ask a stranger for a nickname."""
         room = self._entrance()
-        self.outlet.write(self.wire.greet(self.chat.settings.server_name, room.name, len(room.members.nicks)))
+        self._write_answer(self.wire.greet(self.chat.settings.server_name, room.name, len(room.members.nicks)))
 
     async def enter(self, nickname: str, after: str | None = None, history: int | None = None) -> None:
         """Come in under a nickname: history, or exactly what followed a position; then who is here, and what happens."""
@@ -323,10 +332,16 @@ class Session:
 
     def _told(self, outcome: NotSaved | Repeated, id: str = "") -> None:
         """What this person appended does not come back from the log: it was not saved, or had been said before."""
-        if isinstance(outcome, Repeated):
-            self._write_answer(b"".join(self.wire.recall(outcome.log, [outcome.entry])))
-        else:
+        if not isinstance(outcome, Repeated):
             self._write_answer(self.wire.refuse(not_saved("your line", outcome), id))
+        elif self.outlet.full:  # a short request may have a long answer, and many of them one batch
+            self._owed.append(outcome)
+            self._intake.hold(Hold.FULL)
+        else:
+            self._repeat(outcome)
+
+    def _repeat(self, known: Repeated) -> None:
+        self._write_answer(b"".join(self.wire.recall(known.log, [known.entry])))
 
     def too_late(self) -> None:
         """No nickname came in time."""

@@ -113,7 +113,17 @@ def _endpoint(reactor: Any, option: str, description: str) -> IStreamServerEndpo
     except (
         Exception
     ) as error:  # each endpoint parser, plugins too, has errors of its own: KeyError, TypeError, OSError ...
-        raise SystemExit(f"chatroom: {option} {description}: not an endpoint that can be opened: {error!r}") from None
+        raise SystemExit(
+            f"chatroom: {option} {description}: not an endpoint that can be opened: {_why(error, description)}"
+        ) from None
+
+
+def _why(error: Exception, description: str) -> str:
+    if description.isdecimal():
+        return f"did you mean tcp:{description}?"
+    if isinstance(error, OSError):
+        return f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
+    return f"{type(error).__name__}: {error}" if isinstance(error, LookupError) else str(error)
 
 
 def _invitation(description: str, address: IAddress) -> str:

@@ -112,3 +112,11 @@ def test_who_is_connected_may_go_while_all_are_looked_at() -> None:
     for somebody in connections:
         connections.release(somebody)
     assert list(connections) == []
+
+
+def test_an_address_that_is_none_counts_as_itself() -> None:
+    """A proxy's header says anything."""
+    connections = Connections(100, 1)
+    connections.admit(Somebody(), "nonsense")
+    with pytest.raises(Refused):
+        connections.admit(Somebody(), "nonsense")

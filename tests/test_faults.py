@@ -193,7 +193,14 @@ def test_a_directory_that_is_read_only_is_told_in_one_line(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "request_line", ["GET / HTTP/1.1", "POST /chat HTTP/1.0", "OPTIONS * HTTP/1.1", "CONNECT example.com:443 HTTP/1.1"]
+    "request_line",
+    [
+        "GET / HTTP/1.1",
+        "POST /chat HTTP/1.0",
+        "OPTIONS * HTTP/1.1",
+        "CONNECT example.com:443 HTTP/1.1",
+        f"GET /{'a' * 5000} HTTP/1.1",
+    ],
 )
 def test_an_http_request_is_answered_with_one_line_and_none_of_it_is_said(server: Server, request_line: str) -> None:
     with Person(server, "bob") as bob, Person(server) as browser:

@@ -21,7 +21,7 @@ from chatroom.session import Session
 from chatroom.table import Parameter, Table, Takes
 from chatroom.wire.text import TEXT
 
-from .chatting import DISK_FULL, Client, FailingStorage, SlowStorage, World
+from .chatting import DISK_FULL, Client, FailingStorage, JsonClient, SlowStorage, World
 from .support import LoggedErrors
 
 
@@ -715,3 +715,101 @@ def test_ids_are_unlike_one_another_over_nodes_too() -> None:
     ids: list[Callable[[], str]] = [World(stamp=stamp).chat.new_id for stamp in ("n1.", "n2.")]
     made = [new_id() for new_id in ids for _ in range(1000)]
     assert len(set(made)) == len(made)
+
+
+def _pending(client: Client) -> int:
+    """Bytes that wait in our memory until the client takes them."""
+    transport: Any = client.transport  # type: ignore[attr-defined]
+    return len(transport.dataBuffer) - transport.offset + transport._tempDataLen
+
+
+def test_telnets_questions_are_answered_only_to_who_reads() -> None:
+    """Each DO TIMING-MARK has an answer: without a bound, who asks and does not read would fill the memory."""
+    world = World()
+    alice = world.enter("alice")
+    alice.stall()
+    for _ in range(100):
+        alice.send(b"\xff\xfd\x06" * 20_000)
+        world.settle()
+    assert _pending(alice) < 2_000_000
+
+
+def test_a_stranger_who_sends_empty_lines_and_does_not_read_is_held_back() -> None:
+    world = World()
+    stranger = world.connect()
+    stranger.stall()
+    for _ in range(100):
+        stranger.send(b"\n" * 20_000)
+        world.settle()
+    assert _pending(stranger) < 2_000_000
+
+
+def test_short_requests_with_long_answers_wait_until_they_are_read() -> None:
+    world = World()
+    bot = world.enter("bot", JsonClient)
+    bot.send(b'{"say": {"text": "' + b"x" * 60_000 + b'"}, "id": "1"}\n')
+    world.settle()
+    bot.heard()
+    bot.stall()
+    bot.send(b'{"say": {"text": "again"}, "id": "1"}\n' * 1_000)
+    world.settle()
+    assert _pending(bot) < 2_000_000
+    bot.wake()
+    world.settle()
+    assert len(bot.heard()) == 1_000
+
+
+def test_who_comes_back_faster_than_the_disk_waits_for_the_nickname() -> None:
+    storage = SlowStorage()
+    world = World(storage=storage)
+    carol, alice = world.enter_all("carol", "alice")
+    storage.slow = True
+    alice.line("bye")
+    world.settle()
+    again = world.connect()
+    again.enter("alice")
+    world.settle()
+    storage.slow = False
+    while storage.under_way:
+        storage.commit()
+        world.settle()
+    assert carol.heard() == [("left", "alice", ""), ("joined", "alice")]
+
+
+def test_a_nickname_stays_its_owners_until_the_storage_could_save_that_they_left(logged: LoggedErrors) -> None:
+    """Else somebody would be seen to leave after the next of that name has joined."""
+    storage = FailingStorage()
+    world = World(storage=storage)
+    carol, alice = world.enter_all("carol", "alice")
+    storage.break_down(DISK_FULL)
+    alice.line("bye")
+    world.settle()
+    storage.recover()
+    again = world.connect()
+    again.enter("alice")
+    world.settle()
+    assert carol.heard() == []
+    world.after(2)
+    again.enter("alice")
+    world.settle()
+    assert carol.heard() == [("left", "alice", ""), ("joined", "alice")]
+    assert logged.flush("cannot save")
+
+
+@pytest.mark.parametrize("end", [b"hi\n\x04", b"\x04"])
+def test_ctrl_d_leaves_wherever_the_chunks_end(end: bytes) -> None:
+    world = World()
+    carol, alice = world.enter_all("carol", "alice")
+    alice.send(end)
+    world.settle()
+    assert carol.heard()[-1] == ("left", "alice", "")
+
+
+def test_ctrl_d_behind_a_paste_is_obeyed_when_the_paste_is_said() -> None:
+    world = World(line_interval=0.2, line_burst=5)
+    carol, alice = world.enter_all("carol", "alice")
+    alice.send(b"line\n" * 20)
+    world.settle()
+    alice.send(b"\x04")
+    world.after(60)
+    assert carol.heard() == [("said", "alice", "line")] * 20 + [("left", "alice", "")]

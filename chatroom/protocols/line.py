@@ -24,6 +24,9 @@ from .outlet import outlet_for
 from .tcp import Pulse
 from .telnet import CUT, LineInput
 
+LONGEST_LINE = 1 << 20
+"""Bytes in one line that may be allowed at most: one line of each of 10,000 connections fits into 10 GiB."""
+
 SLICE = 2048
 """Bytes given to LineReceiver at a time: it copies the rest of its buffer for each line, so that 64 KiB of empty lines at
 once would take 98 ms instead of 12."""
@@ -31,8 +34,9 @@ once would take 98 ms instead of 12."""
 END_OF_FILE = b"\x04"
 """Ctrl-D: telnet sends it bare, without an end of line, and the person waits."""
 
-NOT_LINES = re.compile(rb"[A-Z]+ \S+ HTTP/[0-9]|\x16\x03")
-"""How HTTP requests and TLS handshakes begin. Of what follows, something would become a nickname, and the rest be said."""
+NOT_LINES = re.compile(rb"[A-Z]+ \S+ HTTP/[0-9]|[A-Z]+ /\S*\r\Z|\x16\x03")
+"""How HTTP requests, those too with a first line that was cut, and TLS handshakes begin. Of what follows, something would
+become a nickname, and the rest be said."""
 
 
 @implementer(IHalfCloseableProtocol)
@@ -40,7 +44,7 @@ class LineProtocol(LineReceiver):
     """One connection that speaks lines."""
 
     delimiter = b"\n"
-    MAX_LENGTH = 1 << 20  # never reached: LineInput cuts lines before
+    MAX_LENGTH = LONGEST_LINE + len(CUT)  # never passed: LineInput cuts lines before
     _undecided = True
     _first = True
     _transport_paused = False
@@ -70,18 +74,18 @@ class LineProtocol(LineReceiver):
             self._choose_format(data)
         clean, answers = self._input.feed(data)
         if answers:
-            self._outlet.write(answers)
-        if clean == END_OF_FILE and not self._buffer:
-            clean += b"\n"
+            self.session.reply(answers)
         whole = clean.rfind(b"\n") + 1
         if whole and not self._buffer and not self.paused and self.session.receive_talk(clean[:whole]):
             clean = clean[whole:]
-        if self.paused and clean:
+        if self.paused and data:
             self._transport_paused = True
             transport: Any = self.transport
             transport.pauseProducing()
         for start in range(0, max(len(clean), 1), SLICE):
             super().dataReceived(clean[start : start + SLICE])
+        if self._buffer == END_OF_FILE and not self.paused:
+            self.lineReceived(self.clearLineBuffer())
 
     def _choose_format(self, data: bytes) -> None:
         for opening in OPENINGS:

@@ -84,7 +84,11 @@ class Pulse:
         for transport in [*takewhile(lambda each: self._looked[each] <= now - LOOK_AGAIN, self._looked)]:
             if self._looked.pop(transport, None) is not None:  # else it went with one before it
                 self._looked[transport] = now
-                if silence(transport.socket) > SILENT:
+                try:
+                    silent = silence(transport.socket)
+                except OSError:  # closed a moment ago
+                    continue
+                if silent > SILENT:
                     transport.abortConnection()
         self._wait()
 

@@ -23,7 +23,7 @@ SCHEMA = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE logs (
     id       INTEGER PRIMARY KEY,         -- stands for the name in `entries`
-    name     TEXT    NOT NULL UNIQUE,     -- 'room:lobby', ...
+    name     TEXT    NOT NULL UNIQUE,     -- '#lobby', 'server', ...
     deleted  INTEGER NOT NULL DEFAULT 0   -- the highest position of a deleted entry: no position is given twice
 );
 CREATE TABLE entries (
@@ -33,7 +33,7 @@ CREATE TABLE entries (
     kind     TEXT    NOT NULL,   -- 'said', 'joined', ...
     time     INTEGER NOT NULL,   -- UTC, milliseconds since 1970
     eid      TEXT    NOT NULL,   -- the event's own id
-    by       TEXT    NOT NULL,   -- the connection that it came from, or ''
+    by       TEXT    NOT NULL,   -- whose it is, or ''
     nick     TEXT    NOT NULL,   -- the nickname as it was then, or ''
     text     TEXT    NOT NULL,
     details  TEXT,               -- a JSON object, or NULL for none

@@ -91,7 +91,7 @@ class JsonFormat:
         if "id" in details:
             more += f',"id":{_quoted(safe(details["id"]))}'
         return (
-            f'{{"event":"{kind.value}","room":{room},"position":"{entry.position}","eid":{_quoted(safe(eid))},'
+            f'{{"event":"{kind.word}","room":{room},"position":"{entry.position}","eid":{_quoted(safe(eid))},'
             f'"time":"{_second(time // 1000)}.{time % 1000:03}Z","nick":{_quoted(safe(nick))}{more}}}\n'
         ).encode()
 
