@@ -98,7 +98,7 @@ def test_the_version_is_ours(tmp_path: Path) -> None:
         (["--room", "two words"], "--room: 'two words' cannot be a room's name"),
         (["--motd", "/nonexistent"], "--motd: /nonexistent: No such file"),
         (["--server-name", ""], "--server-name: '' is not one line of text"),
-        (["--max-line", "3"], "--max-line: '3' is not a whole number of at least"),
+        (["--max-line", "3"], "--max-line: '3' is not a whole number from 32"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
