@@ -184,7 +184,7 @@ class Log:
 
     def advance(self, reader: Reader) -> None:
         """Show the reader page after page until it stands at the tip, or takes no more for now."""
-        while not (reader.sink.full or reader.busy or reader.stopped):
+        while reader.takes_more() and not reader.busy:
             if reader.waiting and reader.waiting[0][0] <= reader.cursor:
                 reader.waiting.pop(0)[1].callback(None)
             elif reader.cursor == self.tip:

@@ -94,15 +94,15 @@ class Session:
             answering = ask.function(self, **ask.bind(command))
         except Refused as refused:
             self._work(self._refuse(refused, refused.id or id))
-        except Exception:
+        except Exception:  # a bug in one command costs who asked for it, not the reactor
             self._bug(Failure())
         else:
             if answering is not None:
                 self._work(self._answer(answering, command))
 
     def receive_talk(self, lines: bytes) -> bool:
-        """Whole lines came in: taken at once if they are nothing but talk, else not at all. Together each takes a quarter of
-        what it takes alone (1.5 us against 5.8): under load most lines come with others."""
+        """Whole lines came in: taken at once if they are nothing but talk, else not at all. Together each takes a fifth of
+        what it takes alone (1.1 us against 5.7): under load most lines come with others."""
         if self.person is None or self.ended:
             return False
         texts = self.wire.talk(lines)

@@ -19,7 +19,7 @@ from ..request import Refused
 from ..session import Session
 from ..table import Table
 from ..wire import OPENINGS
-from ..wire.text import TEXT
+from ..wire.text import END_OF_FILE, TEXT
 from .outlet import outlet_for
 from .tcp import Pulse
 from .telnet import CUT, LineInput
@@ -30,9 +30,6 @@ LONGEST_LINE = 1 << 20
 SLICE = 2048
 """Bytes given to LineReceiver at a time: it copies the rest of its buffer for each line, so that 64 KiB of empty lines at
 once would take 98 ms instead of 12."""
-
-END_OF_FILE = b"\x04"
-"""Ctrl-D: telnet sends it bare, without an end of line, and the person waits."""
 
 NOT_LINES = re.compile(rb"[A-Z]+ \S+ HTTP/[0-9]|[A-Z]+ /\S*\r\Z|\x16\x03")
 """How HTTP requests, those too with a first line that was cut, and TLS handshakes begin. Of what follows, something would
@@ -84,7 +81,7 @@ class LineProtocol(LineReceiver):
             transport.pauseProducing()
         for start in range(0, max(len(clean), 1), SLICE):
             super().dataReceived(clean[start : start + SLICE])
-        if self._buffer == END_OF_FILE and not self.paused:
+        if self._buffer == END_OF_FILE and not self.paused:  # without an end of line, while the person waits
             self.lineReceived(self.clearLineBuffer())
 
     def _choose_format(self, data: bytes) -> None:
