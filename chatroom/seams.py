@@ -6,7 +6,7 @@ Whatever has these methods fits; nothing here knows who has them.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from twisted.internet.defer import Deferred
 
@@ -39,6 +39,9 @@ class Repeated(NamedTuple):
 class Storage(Protocol):
     """Where entries live. Logs are named, and come into being with their first entry."""
 
+    start: Position
+    """Before every entry of every log."""
+
     def append(self, batch: Batch) -> Deferred[Sequence[Repeated]]:
         """Keep all of the batch or none of it, in order. Fires when it is durable and every follower has had it; fails with
         NotSaved for the disk's or database's troubles, with any other exception for an event that cannot be kept.
@@ -63,11 +66,47 @@ class Storage(Protocol):
         """From now on give `committed` what is appended to the log, by us or another node, in order, once.
         Fires with the position behind which that begins: the newest entry's, or the log's start."""
 
+    def unfollow(self, log: str, committed: Callable[[Sequence[Entry]], None]) -> None:
+        """Give it nothing more of this log, from this moment on; nothing for what does not follow."""
+
     def position(self, text: str) -> Position:
         """The position that was shown as this text; raises ValueError for what none can be."""
 
     def close(self) -> Deferred[None]:
         """Finish what is under way and let go of everything."""
+
+
+@runtime_checkable
+class Redactable(Protocol):
+    """A storage that can be made to forget. What it forgot is in none of its files when the Deferred fires; to ask again
+    does no harm. Positions stay, and followers are told nothing. Fails with NotSaved, partly done perhaps."""
+
+    def rename(self, by: str, nick: str) -> Deferred[None]:
+        """Have all that somebody did on all their devices (`by`, and `by` with a slash and more), in every log, read under
+        this nickname. Except of talk, the details of these entries are forgotten: they tell the old one."""
+
+    def blank(self, log: str, by: str, detail: str, before: Position) -> Deferred[None]:
+        """Forget this detail of the entries that are `by` just this one, before a position in a log."""
+
+    def erase(self, log: str) -> Deferred[None]:
+        """Forget all entries of a log."""
+
+
+class Hasher(Protocol):
+    """Keeps passwords such that nobody can read them."""
+
+    def hash(self, password: str) -> Deferred[str]:
+        """What is kept of a password."""
+
+    def verify(self, kept: str, password: str) -> Deferred[bool]:
+        """Whether it is the password of which this was kept. Takes as long for an empty one, of which it is never."""
+
+
+class Login(Protocol):
+    """Who says whose password is right."""
+
+    def check(self, name: str, password: str) -> Deferred[str | None]:
+        """The name of the account, as whoever says so writes it, or None: in the same time for a name that nobody has."""
 
 
 class Format(Protocol):
@@ -87,6 +126,12 @@ class Wire(Format, Protocol):
     """Whether one can come back after a lost connection, with what the welcome tells."""
     welcomes_first: bool
     """Whether the welcome stands before the history."""
+    name: str
+    """What it is called when people are told who speaks it."""
+
+    @property
+    def asks(self) -> Asks | None:
+        """None where one cannot be asked for more on the next line."""
 
     def greet(self, server_name: str, room: str, present: int) -> bytes:
         """What who connects reads first."""
@@ -108,6 +153,16 @@ class Wire(Format, Protocol):
 
     def refuse(self, refused: Refused, id: str) -> bytes:
         """That what was asked, under this id if it had one, is not done, and why."""
+
+
+class Asks(Protocol):
+    """What a format has for people, who can be asked for what is missing and answer on the next line."""
+
+    def ask(self, words: str) -> bytes:
+        """The question."""
+
+    def reply(self, line: bytes) -> str | None:
+        """The answer; None for the end of all input."""
 
 
 class Sink(Protocol):
@@ -134,6 +189,23 @@ class Source(Protocol):
 
     def pauseProducing(self) -> None: ...
     def resumeProducing(self) -> None: ...
+
+    def hide(self, hidden: bool) -> bytes:
+        """What has to be sent so that what is typed next is not shown on the screen, or is again; nothing where that
+        cannot be."""
+
+
+class Peer(NamedTuple):
+    """The other side of a connection."""
+
+    address: str
+    """An IP address, or whatever a proxy told; empty for a Unix socket."""
+    local: bool
+    """Surely on this machine."""
+    secret: bool
+    """Nobody on the way can read what is sent."""
+    over: str
+    """What carries it, in words: TCP, TLS, a Unix socket."""
 
 
 class Delayed(Protocol):

@@ -301,6 +301,101 @@ async def test_a_follower_that_fails_is_logged_and_hides_nothing_from_the_others
     assert len(logged.flush(ZeroDivisionError)) == 1
 
 
+@bounded()
+async def test_who_unfollows_is_told_nothing_more_and_others_are(storage: Storage) -> None:
+    one, other = Follower(), Follower()
+    for follower in (one, other):
+        await storage.follow("#tea", follower)
+        await storage.follow("#milk", follower)
+    await storage.append(said("a"))
+    storage.unfollow("#tea", one)
+    await storage.append([*said("b"), ("#milk", event("m"))])
+    assert (one.heard, other.heard) == ("a | m", "a | b | m")
+
+
+@bounded()
+async def test_to_unfollow_what_one_does_not_follow_is_nothing(storage: Storage) -> None:
+    one, other = Follower(), Follower()
+    storage.unfollow("#tea", one)
+    await storage.follow("#tea", other)
+    storage.unfollow("#tea", one)
+    storage.unfollow("#milk", other)
+    await storage.append(said("a"))
+    assert (one.heard, other.heard) == ("", "a")
+
+
+@bounded()
+async def test_who_unfollows_what_is_under_way_is_told_nothing_of_it(storage: Storage) -> None:
+    follower = Follower()
+    followed = storage.follow("#tea", follower)
+    storage.unfollow("#tea", follower)
+    await followed
+    await storage.append(said("a"))
+    await storage.follow("#tea", follower)
+    appended = storage.append(said("b"))
+    heard = follower.heard  # the storage in memory has told it already
+    storage.unfollow("#tea", follower)
+    await appended
+    assert follower.heard == heard
+    assert texts(await storage.read("#tea", limit=10)) == "a b"
+
+
+@bounded()
+async def test_followers_may_unfollow_themselves_and_others_while_they_are_told(storage: Storage) -> None:
+    heard: list[str] = []
+    last = Follower()
+
+    def once(entries: Sequence[Entry]) -> None:
+        heard.append(f"once {texts(entries)}")
+        storage.unfollow("#tea", once)
+
+    def jealous(entries: Sequence[Entry]) -> None:
+        heard.append(f"jealous {texts(entries)}")
+        storage.unfollow("#tea", rival)
+
+    def rival(entries: Sequence[Entry]) -> None:
+        heard.append("rival")
+
+    for follower in (once, jealous, rival, last):
+        await storage.follow("#tea", follower)
+    await storage.append(said("a"))
+    await storage.append(said("b"))
+    assert heard == ["once a", "jealous a", "jealous b"]
+    assert last.heard == "a | b"
+
+
+@bounded()
+async def test_the_only_follower_may_unfollow_while_it_is_told_and_follow_again(storage: Storage) -> None:
+    heard: list[str] = []
+
+    def once(entries: Sequence[Entry]) -> None:
+        heard.append(texts(entries))
+        storage.unfollow("#tea", once)
+
+    await storage.follow("#tea", once)
+    await storage.append([*said("a"), ("#milk", event("m"))])
+    await storage.append(said("b"))
+    start = await storage.follow("#tea", once)
+    await storage.append(said("c"))
+    assert heard == ["a", "c"]
+    assert texts(await storage.read("#tea", after=start, limit=10)) == "c"
+
+
+@bounded()
+async def test_nothing_is_kept_of_logs_that_nobody_follows_any_more(storage: Any) -> None:
+    for log in map(str, range(3)):
+        one, other = Follower(), Follower()
+        await storage.follow(log, one)
+        await storage.follow(log, other)
+        storage.unfollow(log, one)
+        storage.unfollow(log, other)
+        unfollowed = storage.follow(log, one)
+        storage.unfollow(log, one)
+        await unfollowed
+        await storage.append([(log, event("a"))])
+    assert not any(vars(storage._followers).values())
+
+
 # Exactly once
 
 
@@ -510,6 +605,151 @@ async def test_each_id_is_kept_once_however_it_is_sent(
             assert [entry for batch in follower.batches for entry in batch] == entries[log]
         assert [(repeat.eid, repeat.entry.event) for repeat in told] == list(became.items())
         assert all(repeat.entry in entries[repeat.log.removeprefix(example)] for repeat in told)
+
+
+# What is to be forgotten
+
+
+def by(author: str, kind: Kind = Kind.SAID, **details: Any) -> Event:
+    return Event(kind, 1, f"e{next(_ids)}", author, "ann", "x", details)
+
+
+async def kept(storage: Any, log: str) -> list[tuple[str, str, Mapping[str, Any]]]:
+    entries = await storage.read(log, limit=10_000)
+    return [(entry.event.by, entry.event.nick, entry.event.details) for entry in entries]
+
+
+@bounded()
+async def test_somebody_is_renamed_in_every_log_and_on_every_device(storage: Any) -> None:
+    theirs, others = ["7", "7/a", "7/b/c", "7/é"], ["", "70", "7x", "7.", "7-", "07", "77/a", "70/a", "/7", "8/7"]
+    for log in ("#tea", "#milk"):
+        await storage.append([(log, by(author)) for author in [*theirs, *others]])
+    await storage.rename("7", "gone")
+    for log in ("#tea", "#milk"):
+        named = {author: nick for author, nick, _ in await kept(storage, log)}
+        assert named == dict.fromkeys(theirs, "gone") | dict.fromkeys(others, "ann")
+
+
+@bounded()
+async def test_renaming_forgets_details_except_of_talk(storage: Any) -> None:
+    for kind in Kind:
+        await storage.append([("#tea", by("7/a", kind, new=kind.value)), ("#tea", by("8", kind, new=kind.value))])
+    before = await storage.read("#tea", limit=100)
+    for _ in range(2):  # to ask again does no harm
+        await storage.rename("7", "gone")
+        after = await storage.read("#tea", limit=100)
+        assert [entry.position for entry in after] == [entry.position for entry in before]
+        for was, now in zip(before, after, strict=True):
+            details = was.event.details if was.event.kind in TALK else NO_DETAILS
+            renamed = was.event._replace(nick="gone", details=details)
+            assert now.event == (renamed if was.event.by == "7/a" else was.event)
+
+
+@bounded()
+async def test_an_id_is_kept_once_also_when_its_author_was_renamed(storage: Any) -> None:
+    await storage.append([("#tea", by("7/a", id="1")), ("#tea", by("7/a", Kind.AWAY, id="2"))])
+    await storage.rename("7", "gone")
+    talk, _ = await storage.read("#tea", limit=10)
+    again = by("7/a", id="1")
+    assert list(await storage.append([("#tea", again)])) == [Repeated(again.eid, "#tea", talk)]
+    assert talk.event.nick == "gone"
+    assert not await storage.append([("#tea", by("7/a", id="2"))])  # the id was among the details of what is no talk
+
+
+@bounded()
+async def test_a_detail_is_blanked_of_one_author_in_one_log_before_a_position(storage: Any) -> None:
+    def entries(log: str) -> list[tuple[str, Event]]:
+        authors = ["7", "7/a", "8", "7", "7", "7"]
+        return [
+            (log, by(author, Kind.PASSWORD, hash=f"h{place}", at=place or None)) for place, author in enumerate(authors)
+        ]
+
+    await storage.append([*entries("#tea"), *entries("#milk"), ("#tea", by("7", Kind.PASSWORD, hash="only"))])
+    tea, milk = [await storage.read(log, limit=10) for log in ("#tea", "#milk")]
+    for _ in range(2):
+        await storage.blank("#tea", "7", "hash", tea[4].position)
+        events = [entry.event for entry in await storage.read("#tea", limit=10)]
+        for place, entry in enumerate(tea):
+            details = {"at": place or None} if place in (0, 3) else entry.event.details
+            assert events[place] == entry.event._replace(details=details)
+    assert await storage.read("#milk", limit=10) == milk
+    await storage.blank("#tea", "7", "nothing", tea[6].position)
+    await storage.blank("#none", "7", "hash", tea[6].position)
+    assert [entry.event for entry in await storage.read("#tea", limit=10)] == events
+
+
+@bounded()
+async def test_details_of_which_the_last_was_blanked_are_none(storage: Any) -> None:
+    await storage.append([("#tea", by("7", Kind.CODE, code="c")), ("#tea", by("7", id="1")), *said("end")])
+    end = (await storage.read("#tea", limit=1))[0].position
+    await storage.blank("#tea", "7", "code", end)
+    await storage.blank("#tea", "7", "id", end)
+    assert [details for _, _, details in await kept(storage, "#tea")] == [NO_DETAILS] * 3
+    assert not await storage.append([("#tea", by("7", id="1"))])
+
+
+@bounded()
+async def test_an_erased_log_is_empty_and_its_positions_go_on(storage: Any) -> None:
+    await storage.append([("#tea", event(kind=kind)) for kind in Kind])
+    await storage.append([("#milk", event("m"))])
+    last = (await storage.read("#tea", limit=1))[0].position
+    milk = await storage.read("#milk", limit=10)
+    for _ in range(2):  # to ask again does no harm
+        await storage.erase("#tea")
+        assert await storage.read("#tea", limit=10) == []
+        assert await storage.read("#tea", after=storage.position("1"), limit=10) == []
+        assert await storage.follow("#tea", Follower()) == last
+    await storage.erase("#none")
+    await storage.append(said("a b"))
+    new = await storage.read("#tea", after=last, limit=10)
+    assert texts(new) == "a b"
+    assert all(last < entry.position for entry in new)
+    assert await storage.read("#tea", limit=10) == new
+    assert await storage.read("#tea", before=new[1].position, limit=10) == new[:1]
+    assert await storage.read("#milk", limit=10) == milk
+    await storage.erase("#tea")
+    await storage.append(said("c"))
+    assert new[1].position < (await storage.read("#tea", limit=10))[0].position
+
+
+@bounded()
+async def test_an_id_whose_entry_was_erased_is_kept_again(storage: Any) -> None:
+    await storage.append([("#tea", sent("a", "1")), ("#milk", sent("m", "2"))])
+    await storage.erase("#tea")
+    repeats = await storage.append([("#tea", sent("b", "1")), ("#tea", sent("again", "2"))])
+    assert [repeat.entry.event.text for repeat in repeats] == ["m"]
+    assert texts(await storage.read("#tea", limit=10)) == "b"
+
+
+@bounded()
+async def test_followers_are_told_nothing_of_what_is_forgotten_and_all_that_comes_after(storage: Any) -> None:
+    follower = Follower()
+    await storage.follow("#tea", follower)
+    await storage.append(said("a"))
+    for redacted in (storage.rename("n1-7", "gone"), storage.blank("#tea", "n1-7", "id", 9), storage.erase("#tea")):
+        assert await redacted is None
+    await storage.append(said("b"))
+    assert follower.heard == "a | b"
+    assert texts(await storage.read("#tea", limit=10)) == "b"
+
+
+@bounded(20)
+async def test_others_append_while_somebody_is_renamed(storage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatroom.storage.sqlite_redaction._SLICE_ROWS", 100)
+    follower = Follower()
+    await storage.follow("#tea", follower)
+    for log in ("#tea", "#milk", "#tea"):
+        await storage.append([(log, by(f"7/{number}" if number % 2 else "8")) for number in range(1000)])
+    renamed = storage.rename("7", "gone")
+    appended = 0
+    while not renamed.called or not appended:
+        appended += 1
+        await storage.append([("#tea", by("8")), ("#milk", by("8"))])
+    await renamed
+    tea, milk = await kept(storage, "#tea"), await kept(storage, "#milk")
+    assert (len(tea), len(milk)) == (2000 + appended, 1000 + appended)
+    assert all(nick == ("ann" if author == "8" else "gone") for author, nick, _ in tea + milk)
+    assert sum(map(len, follower.batches)) == len(tea)
 
 
 # Against a model

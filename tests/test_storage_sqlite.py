@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from chatroom.storage.opening import open_storage
 from chatroom.storage.refused import StorageRefused
 from chatroom.storage.sqlite import SqliteStorage
 from chatroom.storage.sqlite_file import DatabaseFile
-from chatroom.storage.sqlite_schema import HIGHEST, firsts, select
+from chatroom.storage.sqlite_schema import BLANK, ERASE, FURTHER, HIGHEST, RENAME, firsts, select
 
 from .support import LoggedErrors, bounded
 
@@ -512,6 +513,190 @@ async def test_more_logs_than_it_remembers_are_numbered_rightly(opened: Open, mo
         for log in logs:
             await storage.append([(log, said(text)[0][1])])
     assert [await read(storage, log) for log in logs] == [["1", "2", "3"]] * 4
+
+
+# What is to be forgotten
+
+SECRET = "a-secret-that-somebody-had"
+LOGS = [f"#{number}" for number in range(60)]
+
+
+def secrets(count: int, words: bool = True) -> list[tuple[str, Event]]:
+    """In many logs, so that SQLite divides pages in their middle; a third tell the secret, some of them with many words."""
+    dice = Random(1)
+    kinds = [Kind.SAID, Kind.JOINED, Kind.PASSWORD, Kind.DID, Kind.SAID, Kind.LEFT, Kind.CLAIMED]
+    entries = []
+    for number in range(count):
+        event = Event(dice.choice(kinds), 1, f"e{number}", "8", "bob", "x" * dice.randrange(200), {"id": f"i{number}"})
+        if dice.random() < 0.3:
+            text = SECRET * 300 if words and number % 50 == 0 else event.text  # longer than a page
+            event = event._replace(by="7/a", nick=SECRET, text=text, details={"id": f"i{number}", "hash": SECRET})
+        entries.append((dice.choice(LOGS), event))
+    return entries
+
+
+def told_in(path: Path) -> int:
+    files = [path, path.with_name(f"{path.name}-wal")]
+    return sum(file.read_bytes().count(SECRET.encode()) for file in files if file.exists())
+
+
+async def append_in_turn(storage: SqliteStorage, entries: list[tuple[str, Event]]) -> None:
+    for start in range(0, len(entries), 40):
+        await storage.append(entries[start : start + 40])
+
+
+@pytest.mark.parametrize("forget", ["erase", "rename"])
+@bounded(60)
+async def test_what_is_forgotten_is_in_none_of_its_files_nor_comes_back(opened: Open, path: Path, forget: str) -> None:
+    storage = opened()
+    await append_in_turn(storage, secrets(8000, words=forget == "erase"))
+    assert told_in(path) > 4000
+    await read(storage)
+    if forget == "erase":
+        for log in LOGS:
+            await storage.erase(log)
+    else:
+        for log in LOGS:
+            await storage.blank(log, "7/a", "hash", HIGHEST)
+        await storage.rename("7", "gone")
+    assert told_in(path) == 0
+    # Were a page remembered as it was, it would come back with what is appended to it.
+    for kind in (Kind.SAID, Kind.READ, Kind.LEFT):
+        await storage.append([(log, said("more", kind=kind)[0][1]) for log in LOGS])
+    assert told_in(path) == 0
+    await storage.close()
+    assert told_in(path) == 0
+    with closing(sqlite3.connect(path)) as outsider:
+        assert outsider.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    storage = opened()
+    events = [entry.event for log in LOGS for entry in await storage.read(log, limit=10_000)]
+    assert {event.nick for event in events} == ({"ann"} if forget == "erase" else {"bob", "gone", "ann"})
+    assert len(events) == (180 if forget == "erase" else 8180)
+
+
+@bounded(60)
+async def test_what_is_not_forgotten_is_untouched_by_the_scrubbing(
+    opened: Open, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatroom.storage.sqlite_scrub._SCRUB_BYTES", 64 << 10)
+    storage = opened()
+    await append_in_turn(storage, secrets(4000))
+    before = [await storage.read(log, limit=10_000) for log in LOGS]
+    erased = storage.erase("#none")
+    appended = 0
+    while not erased.called:
+        appended += 1
+        await storage.append(said(f"while it scrubs {appended}"))
+    await erased
+    assert appended > 10
+    assert len(await read(storage)) == appended
+    assert [await storage.read(log, limit=10_000) for log in LOGS] == before
+    with closing(sqlite3.connect(path)) as outsider:
+        assert outsider.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+@bounded(30)
+async def test_a_commit_waits_for_one_slice_of_a_renaming_only(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatroom.storage.sqlite_redaction._SLICE_ROWS", 10)
+    storage = opened()
+    await storage.append(said(*map(str, range(1000))))
+    heard: list[str] = []
+    renamed = storage.rename("n1-7", "gone").addCallback(lambda _: heard.append("renamed"))
+    for number in range(20):
+        await storage.append(said(f"new {number}"))
+        heard.append("committed")
+    await renamed
+    assert heard == ["committed"] * 20 + ["renamed"]
+
+
+@bounded(30)
+async def test_a_renaming_that_was_cut_short_is_completed_when_it_is_asked_for_again(
+    opened: Open, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatroom.storage.sqlite_redaction._SLICE_ROWS", 10)
+    storage = opened()
+    await storage.append(said(*map(str, range(1000)), nick=SECRET))
+    renamed = storage.rename("n1-7", "gone")
+    for number in range(5):
+        await storage.append(said(f"new {number}"))
+    await storage.close()
+    with pytest.raises(NotSaved, match="the storage is closed"):
+        await renamed
+    assert told_in(path) > 0
+
+    storage = opened()
+    nicks = {entry.event.nick for entry in await storage.read("#tea", limit=10_000)}
+    assert nicks == {SECRET, "gone", "ann"}
+    await storage.rename("n1-7", "gone")
+    assert {entry.event.nick for entry in await storage.read("#tea", limit=10_000)} == {"gone"}
+    assert told_in(path) == 0
+
+
+@bounded()
+async def test_a_closed_storage_forgets_nothing(opened: Open) -> None:
+    storage = opened()
+    await storage.close()
+    for redacted in (storage.rename("7", "gone"), storage.blank("#tea", "7", "hash", 1), storage.erase("#tea")):
+        with pytest.raises(NotSaved, match="closed"):
+            await redacted
+
+
+@bounded(20)
+async def test_who_is_to_be_forgotten_is_not_while_another_program_reads(
+    opened: Open, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatroom.storage.sqlite_file._BUSY_SECONDS", 0.1)
+    storage = opened()
+    await storage.append(said("a", nick=SECRET))
+    with closing(sqlite3.connect(path, isolation_level=None)) as outsider:
+        outsider.execute("BEGIN")
+        outsider.execute("SELECT count(*) FROM entries").fetchone()
+        with pytest.raises(NotSaved, match=r"^another program has locked the database$"):
+            await storage.rename("n1-7", "gone")
+        await storage.append(said("b"))
+    await storage.rename("n1-7", "gone")
+    assert told_in(path) == 0
+    assert await read(storage) == ["a", "b"]
+
+
+@bounded(30)
+async def test_a_full_disk_forgets_nothing_until_there_is_room(opened: Open, small_disk: Path) -> None:
+    storage = opened(small_disk / "chat.db")
+    texts = [str(number) for number in range(1000)]
+    await storage.append(said(*texts, nick=SECRET))
+    disk = os.statvfs(small_disk)
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"." * (disk.f_bavail * disk.f_frsize))
+    with pytest.raises(NotSaved, match="the disk is full"):
+        await storage.rename("n1-7", "gone")
+    assert {entry.event.nick for entry in await storage.read("#tea", limit=1000)} == {SECRET}
+    ballast.unlink()
+    await storage.rename("n1-7", "gone")
+    assert {entry.event.nick for entry in await storage.read("#tea", limit=1000)} == {"gone"}
+    assert await read(storage) == texts
+    assert told_in(small_disk / "chat.db") == 0
+
+
+@bounded()
+async def test_a_database_whose_pages_cannot_be_told_apart_forgets_nothing(opened: Open, path: Path) -> None:
+    with closing(sqlite3.connect(path)) as outsider:
+        outsider.execute("PRAGMA auto_vacuum = FULL")
+        outsider.execute("VACUUM")
+    storage = opened()
+    await storage.append(said("a"))
+    with pytest.raises(NotSaved, match="nothing can be forgotten"):
+        await storage.erase("#tea")
+
+
+@pytest.mark.parametrize("statement", [FURTHER, *RENAME, *BLANK, *ERASE])
+def test_a_slice_goes_straight_to_its_place(path: Path, statement: str) -> None:
+    file = DatabaseFile(str(path), "process")
+    ends = dict.fromkeys(["log", "sort", "position", "to_log", "to_sort", "to_position"], 1)
+    values = {"by": "7", "nick": "ann", "detail": "hash", "before": 9, "last": 9, "rows": 10}
+    with closing(file.writer()) as connection:
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", ends | values)]
+    assert plan == ["SEARCH entries USING PRIMARY KEY ((log,sort,position)>(?,?,?) AND (log,sort,position)<(?,?,?))"]
+    file.release()
 
 
 # Who waits for whom

@@ -22,10 +22,27 @@ class Followers:
     def __init__(self) -> None:
         self._of: dict[str, list[Committed]] = {}
         self._told: dict[str, Position] = {}
+        self._expected: list[tuple[str, Committed]] = []
+
+    def expect(self, log: str, committed: Committed) -> None:
+        """It asked to follow, and does from `add` on; not if it is removed before."""
+        self._expected.append((log, committed))
 
     def add(self, log: str, committed: Committed, start: Position) -> None:
+        if (log, committed) not in self._expected:
+            return
+        self._expected.remove((log, committed))
         self._of.setdefault(log, []).append(committed)
         self._told[log] = start
+
+    def remove(self, log: str, committed: Committed) -> None:
+        """Nothing is kept of a log that nobody follows any more: a server that runs for long opens and closes many."""
+        self._expected = [asked for asked in self._expected if asked != (log, committed)]
+        if log not in self._of:
+            return
+        self._of[log] = [follower for follower in self._of[log] if follower != committed]
+        if not self._of[log]:
+            del self._of[log], self._told[log]
 
     def told(self, log: str) -> Position | None:
         """The newest position that was told; None for a log that nobody follows. A read that went beyond it would show
@@ -38,6 +55,8 @@ class Followers:
                 continue
             self._told[log] = entries[-1].position
             for committed in tuple(self._of[log]):
+                if committed not in self._of.get(log, ()):  # another one has just removed it
+                    continue
                 # The entries are committed: one follower's bug must not hide them from the others.
                 try:
                     committed(entries)

@@ -6,23 +6,27 @@ Several chats may share one, as nodes share a database: each follows for itself.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import islice
-from typing import cast
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred, succeed
 
-from ..event import Entry, Kind, Position
+from ..event import NO_DETAILS, Entry, Event, Kind, Position, Sort
 from ..seams import Batch, Repeated
 from .followers import Committed, Followers, numbered
 from .repeats import First, Sent, repeated, sent_as, sift
 
 
 class MemoryStorage:
-    """A list of entries for each log. The position of an entry is its number, from 1 on; an empty log starts at 0."""
+    """A list of entries for each log. The position of an entry is its number, from 1 on, those that were erased counted;
+    an empty log starts at 0."""
+
+    start: Position = 0
 
     def __init__(self) -> None:
         self._logs: dict[str, list[Entry]] = {}
+        self._erased: dict[str, int] = {}
         self._firsts: dict[Sent, First] = {}
         self._followers = Followers()
         self._turns: deque[Callable[[], None]] = deque()
@@ -37,7 +41,7 @@ class MemoryStorage:
             new, repeats = sift(batch, self._firsts)
             for log, event in new:
                 entries = self._logs.setdefault(log, [])
-                entries.append(Entry(len(entries) + 1, event))
+                entries.append(Entry(self._last(log) + 1, event))
                 news.setdefault(log, []).append(entries[-1])
                 sent = sent_as(event)
                 if sent is not None:
@@ -58,15 +62,17 @@ class MemoryStorage:
         kinds: Collection[Kind] | None = None,
     ) -> Deferred[list[Entry]]:
         entries = self._logs.get(log, [])
+        erased = self._erased.get(log, 0)
         told = self._followers.told(log)
-        end = len(entries) if told is None else cast(int, told)
+        end = self._last(log) if told is None else cast(int, told)
         if before is not None:
             end = max(0, min(end, cast(int, before) - 1))
-        start = 0 if after is None else max(0, cast(int, after))
+        start = erased if after is None else max(erased, cast(int, after))
         places: Iterable[int] = range(start, end)
         if after is None:
             places = range(end - 1, start - 1, -1)
-        wanted = (entries[place] for place in places if kinds is None or entries[place].event.kind in kinds)
+        reached = (entries[place - erased] for place in places)
+        wanted = (entry for entry in reached if kinds is None or entry.event.kind in kinds)
         found = list(islice(wanted, max(0, limit)))
         return succeed(found if after is not None else found[::-1])
 
@@ -74,12 +80,47 @@ class MemoryStorage:
         followed: Deferred[Position] = Deferred()
 
         def follow() -> None:
-            start = len(self._logs.get(log, ()))
+            start = self._last(log)
             self._followers.add(log, committed, start)
             followed.callback(start)
 
+        self._followers.expect(log, committed)
         self._in_turn(follow)
         return followed
+
+    def unfollow(self, log: str, committed: Committed) -> None:
+        self._followers.remove(log, committed)
+
+    def rename(self, by: str, nick: str) -> Deferred[None]:
+        def renamed(event: Event) -> Event:
+            if event.by != by and not event.by.startswith(f"{by}/"):
+                return event
+            return event._replace(nick=nick, details=event.details if event.kind.sort is Sort.TALK else NO_DETAILS)
+
+        def rename() -> None:
+            for log, entries in self._logs.items():
+                self._logs[log] = [entry._replace(event=renamed(entry.event)) for entry in entries]
+
+        return self._redact(rename)
+
+    def blank(self, log: str, by: str, detail: str, before: Position) -> Deferred[None]:
+        def blanked(entry: Entry) -> Entry:
+            if entry.event.by != by or not entry.position < before:
+                return entry
+            return entry._replace(event=entry.event._replace(details=_without(detail, entry.event.details)))
+
+        def blank() -> None:
+            if log in self._logs:
+                self._logs[log] = list(map(blanked, self._logs[log]))
+
+        return self._redact(blank)
+
+    def erase(self, log: str) -> Deferred[None]:
+        def erase() -> None:
+            self._erased[log] = self._last(log)
+            self._logs.pop(log, None)
+
+        return self._redact(erase)
 
     def position(self, text: str) -> Position:
         return numbered(text)
@@ -87,6 +128,26 @@ class MemoryStorage:
     def close(self) -> Deferred[None]:
         """Nothing to let go of; and others may share it."""
         return succeed(None)
+
+    def _last(self, log: str) -> int:
+        """The position of the newest entry, were it not erased."""
+        return self._erased.get(log, 0) + len(self._logs.get(log, ()))
+
+    def _redact(self, work: Callable[[], None]) -> Deferred[None]:
+        redacted: Deferred[None] = Deferred()
+
+        def redact() -> None:
+            work()
+            firsts: dict[Sent, First] = {}
+            for sent, (log, first) in self._firsts.items():
+                place = cast(int, first.position) - self._erased.get(log, 0) - 1
+                if place >= 0 and sent_as(self._logs[log][place].event) == sent:
+                    firsts[sent] = log, self._logs[log][place]
+            self._firsts = firsts
+            redacted.callback(None)
+
+        self._in_turn(redact)
+        return redacted
 
     def _in_turn(self, turn: Callable[[], None]) -> None:
         # A follower may append or follow while it is told: that waits, or the others would be told in another order.
@@ -99,3 +160,7 @@ class MemoryStorage:
                 self._turns.popleft()()
         finally:
             self._busy = False
+
+
+def _without(detail: str, details: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: value for name, value in details.items() if name != detail} or NO_DETAILS

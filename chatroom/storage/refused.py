@@ -9,3 +9,7 @@ class StorageRefused(Exception):
     def __init__(self, words: str) -> None:
         super().__init__(words)
         self.words = words
+
+
+class InUse(StorageRefused):
+    """Another server has it open."""

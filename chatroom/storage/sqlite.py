@@ -6,28 +6,31 @@ This is the reactor's side: gives work to the threads, and tells the followers w
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred, fail, inlineCallbacks, succeed
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from ..event import Entry, Kind, Position
 from ..seams import Batch, NotSaved, Repeated
+from ..threads import Threads
 from .followers import Committed, Followers, numbered
 from .repeats import News
 from .sqlite_file import DatabaseFile, Durability
+from .sqlite_redaction import Redaction
 from .sqlite_schema import HIGHEST, entries, select
 from .sqlite_writer import Writer
-from .thread import OneThread
 
 
 class SqliteStorage:
     """One file, ours from construction to `close`. Threads and connections come with the first call: a daemon may fork
     before it, and not after."""
 
+    start: Position = 0
     _log = Logger()
 
     def __init__(self, path: str, *, reactor: IReactorFromThreads, durability: Durability = "power") -> None:
@@ -35,9 +38,10 @@ class SqliteStorage:
         self._file = DatabaseFile(path, durability)
         self._followers = Followers()
         self._writer = Writer(self._file)
+        self._redaction = Redaction(self._file, self._writer)
         self._reader: sqlite3.Connection | None = None
-        self._writing = OneThread("writer", reactor)
-        self._reading = OneThread("reader", reactor)
+        self._writing = Threads("writer", 1, reactor)
+        self._reading = Threads("reader", 1, reactor)
         self._closed = False
 
     def append(self, batch: Batch) -> Deferred[Sequence[Repeated]]:
@@ -83,8 +87,22 @@ class SqliteStorage:
             self._followers.add(log, committed, last)
             return last
 
+        self._followers.expect(log, committed)
         # Asked of the writer's thread, whose results come back in order: no commit slips in between.
-        return self._writing.do(partial(self._writer.last, log)).addCallback(follow)
+        followed = self._writing.do(partial(self._writer.last, log))
+        return followed.addCallbacks(follow, partial(self._not_followed, log, committed))
+
+    def unfollow(self, log: str, committed: Committed) -> None:
+        self._followers.remove(log, committed)
+
+    def rename(self, by: str, nick: str) -> Deferred[None]:
+        return self._redact(self._redaction.rename(by, nick))
+
+    def blank(self, log: str, by: str, detail: str, before: Position) -> Deferred[None]:
+        return self._redact(self._redaction.blank(log, by, detail, cast(int, before)))
+
+    def erase(self, log: str) -> Deferred[None]:
+        return self._redact(self._redaction.erase(log))
 
     def position(self, text: str) -> Position:
         return numbered(text)
@@ -102,6 +120,19 @@ class SqliteStorage:
                 self._log.failure("{path} could not be closed properly; nothing is lost", path=self._file.path)
             thread.stop()
         self._file.release()
+
+    @inlineCallbacks
+    def _redact(self, slices: Iterator[None]) -> Generator[Deferred[Any], Any, None]:
+        # One at a time: what others append meanwhile is committed between two slices.
+        under_way = True
+        while under_way:
+            if self._closed:
+                raise NotSaved("the storage is closed")
+            under_way = yield self._writing.do(partial(self._redaction.proceed, slices))
+
+    def _not_followed(self, log: str, committed: Committed, failure: Failure) -> Failure:
+        self._followers.remove(log, committed)
+        return failure
 
     # In the reader's thread
 

@@ -14,7 +14,7 @@ from contextlib import closing
 from typing import Literal
 from urllib.parse import quote
 
-from .refused import StorageRefused
+from .refused import InUse, StorageRefused
 from .sqlite_schema import APPLICATION, SCHEMA, VERSION
 
 Durability = Literal["power", "process"]
@@ -47,6 +47,7 @@ class DatabaseFile:
         self.path = os.path.realpath(path)
         self._durability = durability
         self._lock = _lock(self.path)
+        self._pages: int | None = None
         try:
             _private(self.path)
             self._check()
@@ -65,13 +66,23 @@ class DatabaseFile:
         connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[self._durability]}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
+        connection.execute("PRAGMA secure_delete = ON")
         return connection
 
     def reader(self) -> sqlite3.Connection:
         url = f"file:{quote(self.path)}?mode=ro"
         return sqlite3.connect(url, timeout=_BUSY_SECONDS, isolation_level=None, uri=True)
 
+    def pages(self) -> int:
+        """The database as a plain file, from the first call until `release`: to close it lets go of the locks that our
+        connections hold on it (fcntl(2)), and another program might take the write-ahead log from under them."""
+        if self._pages is None:
+            self._pages = os.open(self.path, os.O_RDWR)
+        return self._pages
+
     def release(self) -> None:
+        if self._pages is not None:
+            os.close(self._pages)
         os.close(self._lock)
 
     def _check(self) -> None:
@@ -109,7 +120,7 @@ def _lock(path: str) -> int:
     except OSError as error:
         os.close(lock)
         if isinstance(error, BlockingIOError):
-            raise StorageRefused(f"{path} is in use by another server") from error
+            raise InUse(f"{path} is in use by another server") from error
         raise StorageRefused(f"{path} cannot be locked: {error.strerror}") from error
     return lock
 

@@ -69,6 +69,31 @@ _NEWEST = ", ".join(
 LAST = f"SELECT id, max(deleted, {_NEWEST}) FROM logs WHERE name = ?"
 """The id of a log and the last position that was given in it."""
 
+_BETWEEN = (
+    "(log, sort, position) > (:log, :sort, :position) AND (log, sort, position) <= (:to_log, :to_sort, :to_position)"
+)
+"""Behind a key, up to another."""
+
+_THEIRS = "(by = :by OR by > :by || '/' AND by < :by || '0')"
+"""By somebody on any device: '0' is what follows the slash."""
+
+FURTHER = f"""SELECT log, sort, position FROM entries WHERE {_BETWEEN}
+    ORDER BY log, sort, position LIMIT 1 OFFSET :rows - 1"""
+"""The key so many entries on, if there are as many."""
+
+RENAME = (
+    f"UPDATE entries SET nick = :nick WHERE {_BETWEEN} AND {_THEIRS} AND nick <> :nick",
+    f"UPDATE entries SET details = NULL, id = NULL WHERE {_BETWEEN} AND {_THEIRS} AND sort <> 0 AND details IS NOT NULL",
+)
+
+BLANK = (
+    f"""UPDATE entries SET details = nullif(json_remove(details, '$."' || :detail || '"'), '{{}}'),
+        id = CASE :detail WHEN 'id' THEN NULL ELSE id END
+        WHERE {_BETWEEN} AND by = :by AND position < :before AND json_type(details, '$."' || :detail || '"') IS NOT NULL""",
+)
+
+ERASE = (f"DELETE FROM entries WHERE {_BETWEEN} AND position <= :last",)
+
 HIGHEST = 2**63 - 1
 """No position is as high: SQLite's integers end there."""
 

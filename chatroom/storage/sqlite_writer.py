@@ -6,8 +6,10 @@ Knows nothing of followers or Deferreds.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
+from typing import TypeVar
 
 from ..event import Entry, Event
 from ..seams import Batch, NotSaved, Repeated
@@ -15,13 +17,15 @@ from .repeats import First, News, Sent, has_ids, repeated, sent_as, sift
 from .sqlite_file import DatabaseFile
 from .sqlite_schema import COLUMNS, LAST, NEW_LOG, firsts, insert, logs_and_entries, values
 
+T = TypeVar("T")
+
 _ROWS = 1024
 """In one statement: 10 or 11 variables each, and SQLite allows 32,766."""
 
 _LOGS = 10_000
 """Whose last positions are remembered, some 2 MiB; then the memory starts afresh."""
 
-_WORDS = {
+WORDS = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_IOERR: "the disk failed",
     sqlite3.SQLITE_READONLY: "the database may not be written to",
@@ -30,6 +34,7 @@ _WORDS = {
     sqlite3.SQLITE_CORRUPT: "the database is damaged",
     sqlite3.SQLITE_NOTADB: "the database is damaged",
 }
+"""What a trouble of the disk or the database is called."""
 
 _EVENTS_FAULT = (sqlite3.InterfaceError, sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.IntegrityError)
 """What sqlite3 raises for values that it cannot take; all else is the disk's or the database's trouble."""
@@ -45,8 +50,12 @@ class Writer:
 
     def commit(self, batch: Batch) -> tuple[News, Sequence[Repeated]]:
         """Durable when it returns: the new entries of each log, in order, and the events that had been sent before."""
+        return self.saving(partial(self._commit, batch))
+
+    def saving(self, work: Callable[[], T]) -> T:
+        """What the work gives. When it fails, nothing stays begun, and the disk's or database's troubles are NotSaved."""
         try:
-            return self._commit(batch)
+            return work()
         except BaseException as error:
             self._lasts.clear()
             self._roll_back()
@@ -54,11 +63,11 @@ class Writer:
                 raise
             code = error.sqlite_errorcode & 0xFF
             # Rolled back; but when a sync failed, the commit may be on the disk all the same, and count after a crash.
-            raise NotSaved(_WORDS.get(code, str(error)), certain=code != sqlite3.SQLITE_IOERR) from error
+            raise NotSaved(WORDS.get(code, str(error)), certain=code != sqlite3.SQLITE_IOERR) from error
 
     def last(self, log: str) -> int:
         """The position of the newest entry; 0 when there was none."""
-        known = self._lasts.get(log) or self._opened().execute(LAST, (log,)).fetchone()
+        known = self._lasts.get(log) or self.opened().execute(LAST, (log,)).fetchone()
         return 0 if known is None else int(known[1])
 
     def close(self) -> None:
@@ -66,7 +75,14 @@ class Writer:
             with closing(self._connection):
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
-    def _opened(self) -> sqlite3.Connection:
+    def let_go(self) -> None:
+        """Of the connection, and with it of all pages that it remembers; the next to be asked for is a new one."""
+        self._roll_back()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def opened(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = self._file.writer()
         return self._connection
@@ -99,12 +115,12 @@ class Writer:
         for start in range(0, len(sent), _ROWS):
             some = [value for pair in sent[start : start + _ROWS] for value in pair]
             size = _power_of_two(len(some) // 2)
-            (rows,) = self._opened().execute(firsts(size), [*some, *[None] * (size * 2 - len(some))]).fetchone()
+            (rows,) = self.opened().execute(firsts(size), [*some, *[None] * (size * 2 - len(some))]).fetchone()
             known |= {(first[1].event.by, first[1].event.details["id"]): first for first in logs_and_entries(rows)}
         return known
 
     def _keep(self, batch: Batch, *, ids: bool) -> News:
-        connection = self._opened()
+        connection = self.opened()
         events: dict[str, list[Event]] = {}
         for log, event in batch:
             events.setdefault(log, []).append(event)

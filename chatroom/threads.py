@@ -1,4 +1,4 @@
-"""A thread of its own for work that may wait for the disk."""
+"""Threads of their own for work that would keep the reactor's waiting. What the work is, they do not know."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ class _Pool(ThreadPool):
     threadFactory = _Daemon
 
 
-class OneThread:
-    """Does one piece of work after another. Results come back to the reactor's thread in the same order."""
+class Threads:
+    """Does at most `count` pieces of work at once, in the order in which they come; with a count of 1, results come back
+    to the reactor's thread in that order too. The threads come with the first: a daemon may fork before it."""
 
-    def __init__(self, name: str, reactor: IReactorFromThreads) -> None:
+    def __init__(self, name: str, count: int, reactor: IReactorFromThreads) -> None:
         self._reactor = reactor
-        self._pool = _Pool(1, 1, name)
+        self._pool = _Pool(1, count, name)
 
     def do(self, work: Callable[[], T]) -> Deferred[T]:
         if not self._pool.started:
