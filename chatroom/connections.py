@@ -38,7 +38,7 @@ class Connections:
     def admit(self, who: Present, address: str) -> None:
         """Count a connection from an address; raises Refused when there are too many. It stays counted until `release`
         either way: it takes its place until it is closed."""
-        site = _site(address)
+        site = site_of(address)
         self._from[site] += 1
         if not self._present:
             self._gone = Deferred()
@@ -64,7 +64,7 @@ class Connections:
         return self._gone
 
 
-def _site(address: str) -> str:
+def site_of(address: str) -> str:
     """Who is counted as one; empty for what comes from this machine, which is not counted."""
     if not address:  # a Unix socket
         return ""
