@@ -1,13 +1,14 @@
-"""The server's own log, folded: which nicknames are in use, and whose they are."""
+"""The server's own log, folded: which nicknames are in use and whose they are, for now by claims and for good by accounts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from .event import Entry, Event, Kind
+from .account import Accounts, name_of
+from .event import Entry, Kind, Sort
 from .names import Name
-from .recall import since_start
+from .recall import since_start, state
 from .request import Refused
 from .seams import Storage
 
@@ -16,18 +17,22 @@ SERVER_LOG = "server"
 
 
 class Claim(NamedTuple):
-    """Whose a nickname is."""
+    """Whose a nickname is, for as long as they stay."""
 
     by: str
     name: Name
-    token: str = ""
-    """The digest of what its owner can come back with after a lost connection; empty for who cannot."""
 
 
 class Directory:
-    """Nicknames in use. Two that fold alike, or look alike, count as the same."""
+    """Nicknames in use. Two that fold alike, or look alike, count as the same. Who claims one that another has, does so in
+    vain: the first entry counts."""
 
-    def __init__(self) -> None:
+    def __init__(self, accounts: Accounts) -> None:
+        self.accounts = accounts
+        self.devices: dict[str, str] = {}
+        """By digest of what can come back after a lost connection: by whom."""
+        self.away: dict[str, str] = {}
+        """Who is away, by id, and why."""
         self._claims: dict[str, Claim] = {}
         """By folded form and by skeleton, `name[1:]`. Pure: only entries change it, and they are only compared."""
         self._reserved: dict[str, Claim] = {}
@@ -36,23 +41,36 @@ class Directory:
         """Of whom it is on its way into the log that they released what they had."""
 
     async def open(self, storage: Storage) -> None:
-        """Read who was here when the server stopped, and from then on every claim."""
+        """Read all accounts, and who was here when the server stopped, and from then on every entry."""
         await storage.follow(SERVER_LOG, self._fold)
+        async for entries in state(storage, SERVER_LOG):
+            self._fold(entries)
         async for entries in since_start(storage, SERVER_LOG):
             self._fold(entries)
 
     def claims(self) -> set[Claim]:
         return set(self._claims.values())
 
-    def reserve(self, name: Name, by: str) -> None:
-        """Keep a nickname for a connection until its claim is read in the log; raises Refused when another has it."""
-        keys = name[1:]
-        for key in keys:
+    def holder(self, name: Name) -> str:
+        """The id of who has this nickname now, in whatever case; empty when nobody has."""
+        claim = self._claims.get(name.folded)
+        return claim.by if claim and claim.name.folded == name.folded else ""
+
+    def holders(self, name: Name) -> set[str]:
+        """The ids of who has this nickname now, or one that looks like it."""
+        return {self._claims[key].by for key in name[1:] if key in self._claims}
+
+    def reserve(self, name: Name, by: str, instead_of: str = "") -> None:
+        """Keep a nickname for somebody until their claim is read in the log; raises Refused when another has it who is not
+        the one they were until then (`instead_of`)."""
+        for key in name[1:]:
             owner = self._claims.get(key) or self._reserved.get(key)
-            if owner and owner.by != by:
-                like = "" if owner.name.shown == name.shown else f"too like {owner.name.shown}, which is "
-                raise Refused("nick_taken", f"{name.shown} is {like}taken")
-        for key in keys:
+            if owner and owner.by not in (by, instead_of):
+                raise _taken(name, owner.name)
+        account = self.accounts.like(name)
+        if account and account.id != by:
+            raise _taken(name, account.name)
+        for key in name[1:]:
             self._reserved[key] = Claim(by, name)
 
     def cancel(self, name: Name, by: str) -> None:
@@ -75,24 +93,59 @@ class Directory:
 
     def fold(self, entry: Entry) -> None:
         event = entry.event
+        if event.kind.sort is Sort.STATE:
+            self.accounts.fold(entry)
+            return
         match event.kind:
             case Kind.CLAIMED:
-                claim = Claim(event.by, _name(event), str(event.details.get("token", "")))
-                for key in claim.name[1:]:
-                    self._claims[key] = claim
-                    self._reserved.pop(key, None)
+                claim = Claim(event.by, name_of(event))
+                self.cancel(claim.name, event.by)
+                if claim.name.folded and all(self._free(key, event.by) for key in claim.name[1:]):
+                    self._claims |= dict.fromkeys(claim.name[1:], claim)
+                    if token := event.details.get("token"):  # as it was before devices had entries of their own
+                        self.devices[str(token)] = event.by
             case Kind.RELEASED:
                 self._leaving.discard(event.by)
-                name = _name(event)
-                for key in name[1:]:
-                    if key in self._claims and self._claims[key][:2] == (event.by, name):
-                        del self._claims[key]
+                self._release(event.by, name_of(event))
+            case Kind.ATTACHED:
+                self.devices[str(event.details.get("token", ""))] = event.by
+            case Kind.DETACHED:
+                token = event.details.get("token")
+                for each in (str(token),) if token else [t for t, by in self.devices.items() if by == event.by]:
+                    self.devices.pop(each, None)
+            case Kind.AWAY:
+                self.away[event.by] = event.text
+            case Kind.BACK:
+                self.away.pop(event.by, None)
             case Kind.STARTED:
-                kept = event.details.get("kept", {})
-                claims = [Claim(by, Name(*forms), token) for by, (*forms, token) in kept.items()]
-                self._claims = {key: claim for claim in claims for key in claim.name[1:]}
+                self._start(event.details)
+
+    def _start(self, details: Mapping[str, Any]) -> None:
+        """Nobody is here but who is kept."""
+        claims: list[Claim] = []
+        self.devices = dict(details.get("devices", {}))
+        for by, (shown, folded, skeleton, *token) in details.get("kept", {}).items():
+            claims.append(Claim(by, Name(shown, folded, skeleton)))
+            if token and token[0]:  # as it was before devices had entries of their own
+                self.devices[token[0]] = by
+        self._claims = {key: claim for claim in claims for key in claim.name[1:]}
+        self.away = dict(details.get("away", {}))
+
+    def _release(self, by: str, name: Name) -> None:
+        claim = Claim(by, name)
+        keys: Sequence[str] = name[1:]
+        if (
+            not name.folded
+        ):  # of who was forgotten since, the forms are forgotten too; a STARTED before may still tell them
+            keys = [key for key, held in self._claims.items() if held.by == by]
+        for key in keys:
+            if not name.folded or self._claims.get(key) == claim:
+                del self._claims[key]
+
+    def _free(self, key: str, by: str) -> bool:
+        return key not in self._claims or self._claims[key].by == by
 
 
-def _name(event: Event) -> Name:
-    """The forms by which it is compared are those of the day it was claimed."""
-    return Name(event.nick, str(event.details.get("folded", "")), str(event.details.get("skeleton", "")))
+def _taken(name: Name, other: Name) -> Refused:
+    like = "" if other.shown == name.shown else f"too like {other.shown}, which is "
+    return Refused("nick_taken", f"{name.shown} is {like}taken")

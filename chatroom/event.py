@@ -27,11 +27,25 @@ class Kind(Enum):
 
     SAID = "said", Sort.TALK
     DID = "did", Sort.TALK
+    PRIVATE = "private", Sort.TALK
+    REGISTERED = "registered", Sort.STATE
+    PASSWORD = "password", Sort.STATE
+    OPERATOR = "operator", Sort.STATE
+    CODE = "code", Sort.STATE
+    IGNORED = "ignored", Sort.STATE
+    UNIGNORED = "unignored", Sort.STATE
+    READ = "read", Sort.STATE
+    FORGOTTEN = "forgotten", Sort.STATE
+    ERASED = "erased", Sort.STATE
     JOINED = "joined", Sort.PRESENCE
     LEFT = "left", Sort.PRESENCE
     RENAMED = "renamed", Sort.PRESENCE
     CLAIMED = "claimed", Sort.PRESENCE
     RELEASED = "released", Sort.PRESENCE
+    ATTACHED = "attached", Sort.PRESENCE
+    DETACHED = "detached", Sort.PRESENCE
+    AWAY = "away", Sort.PRESENCE
+    BACK = "back", Sort.PRESENCE
     STARTED = "started", Sort.PRESENCE
 
     sort: Sort
@@ -44,6 +58,11 @@ class Kind(Enum):
         kind.sort = sort
         kind.word = word
         return kind
+
+
+def person_of(by: str) -> str:
+    """Who somebody is, on whatever device."""
+    return by.partition("/")[0]
 
 
 TALK = frozenset(kind for kind in Kind if kind.sort is Sort.TALK)
@@ -69,17 +88,21 @@ class Event(NamedTuple):
     eid: str
     """Unique over all logs and nodes; an event that stands in several logs has one."""
     by: str
-    """Whose it is: somebody's stay, over all connections that showed it to them, unique over all nodes and restarts; empty
-    for the server's own."""
+    """Whose it is: the id of a guest's stay or of an account, unique over all nodes and restarts; of an account's talk, behind
+    a slash, also on which of their devices, since what is written on one is shown on the others. Empty for the server's
+    own."""
     nick: str
     """Who: the nickname as it was then; empty for the server's own."""
     text: str = ""
     """What was said or done, or the reason for leaving. May hold line feeds."""
     details: Mapping[str, Any] = NO_DETAILS
-    """What else belongs to the kind, as in JSON. SAID and DID: `id`, what its author calls it. RENAMED: `new`, the nickname
-    from now on. CLAIMED and RELEASED: `folded` and `skeleton`, for comparing nicknames, as the rules and tables of that
-    day made them; `token`, the digest of what its owner can come back with. STARTED: `kept`, all of these by connection,
-    of those who could still come back: nobody else is here from then on; `tables`, which versions made these forms."""
+    """What else belongs to the kind, as in JSON. SAID, DID and PRIVATE: `id`, what its author calls it. PRIVATE: `to`, the
+    nickname it was sent to. RENAMED: `new`, the nickname from now on. CLAIMED, RELEASED and REGISTERED: `folded` and
+    `skeleton`, for comparing nicknames, as the rules and tables of that day made them. REGISTERED and PASSWORD: `hash`, what
+    is kept of the password. CODE: `digest`, of the claim code. IGNORED and UNIGNORED: `whom`. READ: `position`, up to
+    which an inbox was read. ATTACHED and DETACHED: `token`, the digest of what a device comes back with. STARTED: `kept`,
+    names and forms by id of those who could still come back: nobody else is here from then on; `devices`, with what and on
+    which; `away`, which of them were, and why; `tables`, which versions made these forms."""
 
 
 class Entry(NamedTuple):

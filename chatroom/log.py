@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import accumulate
 from operator import attrgetter
+from typing import Protocol
 
 from twisted.internet.defer import Deferred, ensureDeferred, succeed
 from twisted.python.failure import Failure
 
-from .event import TALK, Entry, Position, Sort
+from .event import NO_DETAILS, TALK, Entry, Position, Sort, person_of
 from .request import Refused
 from .seams import Format, Sink, Storage
 from .text import shortened
@@ -91,28 +92,59 @@ class Page:
             return self.data
         if len(borders) == 1:
             return self.data[borders[0] :]
+        return self._pieces(borders)
+
+    def hiding(self, by: str, people: Collection[str]) -> bytes:
+        """As `without`, and without the words of some people, whatever device they wrote them on."""
+        hidden = [each for each in self._own if each == by or person_of(each) in people]
+        if not hidden:
+            return self.data
+        # Where each one's words begin and end: nobody's lie within another's, so in order they are gaps as of one.
+        gaps = sorted(gap for each in hidden for gap in self._gaps(each))
+        borders = [0]
+        for start, end in gaps:
+            if borders[-1] == start:
+                borders[-1] = end
+            else:
+                borders += start, end
+        return self._pieces(borders)
+
+    def _gaps(self, by: str) -> list[tuple[int, int]]:
+        borders = [0, *self._own[by]]
+        if borders[1] == 0:  # the page does not begin with them
+            borders = borders[2:]
+        return list(zip(borders[0::2], borders[1::2], strict=True))
+
+    def _pieces(self, borders: Sequence[int]) -> bytes:
         data = memoryview(self.data)
         starts, ends = borders[0::2], borders[1::2]
         return b"".join([data[start:end] for start, end in zip(starts, [*ends, len(data)], strict=False)])
 
 
+class Owner(Protocol):
+    """Whose cursor it is: not a function of theirs, which takes 64 bytes for each reader."""
+
+    def failed(self, failure: Failure) -> None:
+        """There is a bug in what was to be shown to them, and they are shown nothing more."""
+
+
 class Reader:
     """A cursor into a log, and the connection that is shown what lies behind it."""
 
-    __slots__ = ("busy", "by", "cursor", "echo", "failed", "format", "sink", "stopped", "waiting")
+    __slots__ = ("busy", "by", "cursor", "echo", "format", "ignored", "owner", "sink", "stopped", "waiting")
 
-    def __init__(
-        self, cursor: Position, format: Format, sink: Sink, by: str, echo: bool, failed: Callable[[Failure], None]
-    ) -> None:
+    def __init__(self, cursor: Position, format: Format, sink: Sink, by: str, echo: bool, owner: Owner) -> None:
+        self.ignored: Collection[str] = ()
+        """Whose words it is not shown."""
         self.cursor = cursor
         self.format = format
         self.sink = sink
         self.by = by
         self.echo = echo
-        self.failed = failed
+        self.owner = owner
         self.busy = False
         self.stopped = False
-        self.waiting: list[tuple[Position, Deferred[None]]] = []  # a deque takes 700 bytes more, for each reader
+        self.waiting: list[tuple[Position, Deferred[None]]] | None = None  # an empty list would take 72 bytes
 
     def takes_more(self) -> bool:
         return not (self.sink.full or self.stopped)
@@ -120,7 +152,10 @@ class Reader:
     def take(self, page: Page) -> None:
         """Show one page and stand behind it."""
         self.cursor = page.end
-        data = page.data if self.echo else page.without(self.by)
+        if self.ignored:
+            data = page.hiding("" if self.echo else self.by, self.ignored)
+        else:
+            data = page.data if self.echo else page.without(self.by)
         if data:
             self.sink.write(data)
 
@@ -156,6 +191,10 @@ class Log:
         self._talk.extend(entry for entry in newest if entry.position <= start)
         self._talk.extend(came_meanwhile)
         self._all_talk_kept = len(self._talk) < TALK_ENTRIES
+
+    def close(self) -> None:
+        """Follow it no more: nobody reads it here now."""
+        self._storage.unfollow(self.name, self._committed)
 
     def talk(self, before: Position | None, limit: int) -> Deferred[list[Entry]]:
         """The newest `limit` entries of talk (before a position), oldest first: from memory where they are there, since
@@ -209,7 +248,7 @@ class Log:
         self.resume(reader)
 
     def _let_go(self, failure: Failure, reader: Reader) -> None:
-        reader.failed(failure)
+        reader.owner.failed(failure)
         self.stop(reader)
 
     def hold(self, reader: Reader) -> None:
@@ -237,7 +276,7 @@ class Log:
         if reader.stopped or reader in self._live[reader.format]:
             return succeed(None)
         waiter: Deferred[None] = Deferred()
-        reader.waiting.append((self.tip, waiter))
+        reader.waiting = [*(reader.waiting or ()), (self.tip, waiter)]
         return waiter
 
     # What was committed
@@ -290,6 +329,23 @@ class Log:
                 self._pages_size = len(page.data)
             self._pages[format, cursor] = page
         return page
+
+    def rename(self, id: str, nick: str) -> None:
+        """What somebody did is read under this nickname from now on; as the storage does it for what is here no longer."""
+
+        def renamed(entry: Entry) -> Entry:
+            event = entry.event
+            if person_of(event.by) != id:
+                return entry
+            details = event.details if event.kind.sort is _TALK else NO_DETAILS
+            return entry._replace(event=event._replace(nick=nick, details=details))
+
+        self._tail[:] = map(renamed, self._tail)
+        talk = [*map(renamed, self._talk)]
+        self._talk.clear()
+        self._talk.extend(talk)
+        self._pages.clear()
+        self._pages_size = 0
 
     def _trim(self) -> None:
         """Let go of the older half of the tail: of many batches at once, so that it costs little for each entry."""

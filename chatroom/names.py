@@ -36,6 +36,9 @@ are most. tests/test_names.py holds that it is so."""
 RESERVED = ("server", "system", "all", "here", "everyone")
 """Would be read as the server's own words, or as a call to all."""
 
+REMOVED = "removed-"
+"""So begins what an account is called that is no more: nobody can have said what it said."""
+
 TABLES = {"Unicode": unicodedata.unidata_version, "confusables": confusable_homoglyphs.__version__}
 """Versions of the tables that make folded forms and skeletons: forms made by newer ones are not to be compared with ours."""
 
@@ -58,7 +61,11 @@ def nickname(text: str, *, ascii_only: bool = False) -> Name:
     if word := _RESERVED_SKELETONS.get(skeleton):
         like = "" if folded == word else f"is too like {word}, which "
         raise Refused("nick_reserved", f"{shown} {like}is reserved")
-    return Name(shown, folded, skeleton)
+    if skeleton.startswith(_REMOVED_SKELETON):
+        raise Refused("nick_reserved", f"{shown} is reserved: names that begin so are of accounts that are no more")
+    # Most nicknames are their own folded form and skeleton: one string for all three, for as long as they stay.
+    folded = shown if folded == shown else folded
+    return Name(shown, folded, folded if skeleton == folded else skeleton)
 
 
 def _enforced(text: str, ascii_only: bool) -> tuple[str, str]:
@@ -169,4 +176,5 @@ def _look(text: str) -> str:
 
 _ONE_SCRIPT = _one_script()
 _PROTOTYPES = _prototypes()
+_REMOVED_SKELETON = _skeleton(REMOVED)
 _RESERVED_SKELETONS = {_skeleton(word): word for word in RESERVED}

@@ -9,9 +9,10 @@ from .log import PAGE_BYTES, Log
 from .seams import Storage
 
 PRESENCE = frozenset(kind for kind in Kind if kind.sort is Sort.PRESENCE)
+STATE = frozenset(kind for kind in Kind if kind.sort is Sort.STATE)
 
-PRESENCE_ENTRIES = 4096
-"""Entries of presence read at a time: some 1 MiB."""
+FOLDED_ENTRIES = 4096
+"""Entries of presence or state read at a time: some 1 MiB."""
 
 RECALL_ENTRIES = 128
 """Entries read at a time: at most 512 KiB of the longest lines."""
@@ -57,4 +58,12 @@ async def since_start(storage: Storage, log: str) -> AsyncIterator[list[Entry]]:
     entries = await storage.read(log, limit=1, kinds={Kind.STARTED})
     while entries:
         yield entries
-        entries = await storage.read(log, after=entries[-1].position, limit=PRESENCE_ENTRIES, kinds=PRESENCE)
+        entries = await storage.read(log, after=entries[-1].position, limit=FOLDED_ENTRIES, kinds=PRESENCE)
+
+
+async def state(storage: Storage, log: str) -> AsyncIterator[list[Entry]]:
+    """All entries of state, oldest first."""
+    start = storage.start
+    while entries := await storage.read(log, after=start, limit=FOLDED_ENTRIES, kinds=STATE):
+        yield entries
+        start = entries[-1].position

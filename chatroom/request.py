@@ -56,3 +56,7 @@ class Welcome(NamedTuple):
     """Nicknames of who else is in the room."""
     token: str
     """With it, and only with it, one comes back after a lost connection."""
+    account: bool = False
+    """Whether the nickname is one's own."""
+    inbox: Position | None = None
+    """Where the private messages begin that follow; None while there are none."""

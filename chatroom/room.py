@@ -62,6 +62,10 @@ class Room:
         """Note how the room is when this connection's joining is read in the log."""
         self._arriving[by] = None
 
+    def now(self, *but: str) -> Arrival:
+        """How the room is now, for somebody who is in it."""
+        return Arrival(self.log.tip, tuple(nick for id, nick in self.members.nicks.items() if id not in but))
+
     def arrived(self, by: str) -> Arrival | None:
         """How the room was when the connection joined it; None when it has not."""
         return self._arriving.pop(by)

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from .request import Answer, Command, Refused
+from .rights import Right
 from .text import shortened
 
 F = TypeVar("F", bound="Function")
@@ -62,7 +63,8 @@ class Ask:
     name: str
     parameters: tuple[Parameter, ...]
     function: Function
-    for_strangers: bool
+    right: Right
+    """Without it one is refused."""
     listed: bool
     """False for what one does without naming it, such as talking."""
 
@@ -127,19 +129,19 @@ class Ask:
 class Table:
     """All commands, by name, in the order in which help shows them."""
 
-    def __init__(self) -> None:
-        self._asks: dict[str, Ask] = {}
+    def __init__(self, *parts: Table) -> None:
+        self._asks: dict[str, Ask] = {name: ask for part in parts for name, ask in part._asks.items()}
 
     def __iter__(self) -> Iterator[Ask]:
         return iter(self._asks.values())
 
     def command(
-        self, name: str, *parameters: Parameter, for_strangers: bool = False, listed: bool = True
+        self, name: str, *parameters: Parameter, right: Right = Right.CHAT, listed: bool = True
     ) -> Callable[[F], F]:
         """Declare a command. The function's docstring is its help."""
 
         def declare(function: F) -> F:
-            self._asks[name] = Ask(name, parameters, function, for_strangers, listed)
+            self._asks[name] = Ask(name, parameters, function, right, listed)
             return function
 
         return declare

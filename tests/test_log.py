@@ -98,7 +98,7 @@ class Screen:
         self.eager = eager
         self.on_write: Callable[[], None] = lambda: None
         self.failures: list[Failure] = []
-        self.reader = Reader(log.tip if start is None else start, format, self, by, echo, self.failures.append)
+        self.reader = Reader(log.tip if start is None else start, format, self, by, echo, self)
 
     def write(self, data: bytes) -> None:
         self.shown += data
@@ -111,6 +111,9 @@ class Screen:
             self.log.hold(self.reader)
             if self.eager:
                 self.drain()
+
+    def failed(self, failure: Failure) -> None:
+        self.failures.append(failure)
 
     def drain(self) -> None:
         self.pending = 0

@@ -1,0 +1,102 @@
+"""One person's private messages: a log under their own id, never under the nickname, so that nobody who has it later reads
+them. Remembers how far they were read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Protocol
+
+from twisted.internet.defer import ensureDeferred
+
+from .event import Entry, Event, Kind, Position
+from .log import Log
+from .recall import RECALL_ENTRIES
+from .seams import Batch, Clock, Delayed, NotSaved, Storage
+
+READ_PAUSE = 5.0
+"""Seconds after a private message came until it is noted that it was read: one entry for a conversation's burst, and who
+loses the connection before is shown it again."""
+
+
+class Server(Protocol):
+    """What an inbox needs of the chat it is in."""
+
+    clock: Clock
+    storage: Storage
+
+    def event(
+        self, kind: Kind, by: str = ..., nick: str = ..., text: str = ..., details: dict[str, str] = ...
+    ) -> Event: ...
+    async def save(self, events: Batch) -> NotSaved | None: ...
+
+
+def inbox_log(id: str) -> str:
+    """The log's name; those of rooms begin with `#`."""
+    return f"@{id}"
+
+
+class Inbox:
+    """The log, followed while its owner is here, and up to where they have read it on any device."""
+
+    def __init__(self, server: Server, id: str, taken: Callable[[], Position | None]) -> None:
+        """`taken` tells up to where it has certainly reached the owner: the furthest of their connections."""
+        self.log = Log(inbox_log(id), server.storage, self._came)
+        self.read: Position = server.storage.start
+        self._noted = self.read
+        self._server = server
+        self._id = id
+        self._taken = taken
+        self._pause: Delayed | None = None
+
+    async def open(self) -> None:
+        """To be awaited before anything else."""
+        await self.log.open()
+        storage = self._server.storage
+        for entry in await storage.read(self.log.name, limit=1, kinds={Kind.READ}):
+            self.read = self._noted = storage.position(str(entry.event.details.get("position", "")))
+
+    async def between(self, start: Position, end: Position) -> AsyncIterator[list[Entry]]:
+        """The messages behind one position and up to another, oldest first, a few at a time."""
+        while start < end and (entries := await self.log.talk_after(start, RECALL_ENTRIES)):
+            yield [entry for entry in entries if entry.position <= end]
+            start = entries[-1].position
+
+    def reached(self, position: Position) -> None:
+        """A connection has certainly shown its owner all up to here."""
+        self.read = max(self.read, position)
+
+    def look(self) -> None:
+        """See how far it has reached its owner by now."""
+        taken = self._taken()
+        if taken is not None:
+            self.reached(taken)
+
+    def mark(self) -> list[tuple[str, Event]]:
+        """What notes in the log how far it was read, if that is not noted yet."""
+        if self.read == self._noted:
+            return []
+        self._noted = self.read
+        return [(self.log.name, self._server.event(Kind.READ, self._id, details={"position": str(self.read)}))]
+
+    def close(self) -> None:
+        """Its owner is not here any more."""
+        self.log.close()
+        if self._pause:
+            self._pause.cancel()
+            self._pause = None
+
+    def _came(self, entries: Sequence[Entry]) -> None:
+        if any(entry.event.kind is Kind.PRIVATE for entry in entries):
+            self.soon()
+
+    def soon(self) -> None:
+        """Something is shown: note in a while how far it was read."""
+        if self._pause is None:
+            self._pause = self._server.clock.callLater(READ_PAUSE, self._note)
+
+    def _note(self) -> None:
+        self._pause = None
+        self.look()
+        if marks := self.mark():
+            ensureDeferred(self._server.save(marks))  # where it cannot be saved, the messages are shown again
