@@ -28,6 +28,7 @@ from chatroom.text import clean
 from chatroom.wire.json import JSON
 from chatroom.wire.text import TEXT
 from tests.chatting import TextClient, World
+from tests.support import Fails
 
 ROOM = "#lobby"
 READERS = 1000
@@ -172,7 +173,7 @@ def wake_all(log: Log, session: Any) -> None:
         transport: Any = Transport()
         outlet = DirectOutlet(transport, session, session)
         outlet.start()
-        log.advance(Reader(log.tip, TEXT, outlet, f"{number}", echo=False, failed=print))
+        log.advance(Reader(log.tip, TEXT, outlet, f"{number}", echo=False, owner=Fails()))
 
 
 def test_wake_1000_readers(benchmark: BenchmarkFixture) -> None:
@@ -212,7 +213,8 @@ def test_enter_a_room_of_1000(benchmark: BenchmarkFixture) -> None:
     world = World()
     chat, room = world.chat, world.chat.rooms["lobby"]
     for number in range(READERS):
-        ensureDeferred(Person.enter(chat, chat.new_id(), nickname(f"u{number}"), room, ""))
+        id = chat.new_id()
+        ensureDeferred(Person.enter(chat, id, nickname(f"u{number}"), room, id, ""))
     world.settle()
     wake_all(room.log, None)
     numbers = count()

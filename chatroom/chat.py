@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from itertools import count
+from operator import methodcaller
+from secrets import token_hex
 from typing import Any
 
-from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
+from twisted.internet.defer import Deferred, DeferredLock, ensureDeferred, gatherResults
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
+from .account import Account, Accounts
+from .attempts import Attempts, Registrations
 from .connections import Connections
 from .directory import SERVER_LOG, Directory
-from .event import NO_DETAILS, Event, Kind
+from .event import NO_DETAILS, Event, Kind, person_of
+from .inbox import inbox_log
 from .journal import Journal
 from .names import TABLES, Name, nickname
-from .person import Person
+from .person import Device, Person, digest
 from .request import Refused
 from .room import Room
-from .seams import Batch, Clock, NotSaved, Repeated, Storage
+from .seams import Batch, Clock, Hasher, Login, NotSaved, Redactable, Repeated, Storage
 
 SAVE_AGAIN = 1.0
 """Seconds until what must not be lost (who left) is appended again after the storage could not save it."""
+
+CLAIM_CODE_BYTES = 8
+"""64 bits: who may guess five times a minute never finds it."""
+
+
+class Plaintext(Enum):
+    """What to do with a password that came over a connection which others can read."""
+
+    ALLOW = "allow"
+    WARN = "warn"
+    REFUSE = "refuse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +68,24 @@ class Settings:
     """Seconds within which who lost the connection may come back, unnoticed by others."""
     stalled_timeout: float = 300.0
     """Seconds after the last byte it took until a reader that takes no more is let go."""
+    operators: Collection[Name] = ()
+    """Accounts that are operators: these names, and what looks like them, are registered only by who is at this machine or
+    has the claim code."""
+    registration: bool = True
+    """Whether people may make accounts themselves."""
+    guests: bool = True
+    """Whether one may chat without an account."""
+    password: str = ""
+    """What who has no account is asked for first; empty for nothing."""
+    plaintext: Plaintext = Plaintext.WARN
+    """What becomes of passwords over connections that others can read."""
+    logins_a_minute: int = 5
+    """Wrong passwords for one account from one address that are looked at: enough for who mistypes, and nothing for who
+    guesses; 0 for any."""
+    logins_of_address_a_minute: int = 20
+    """Those to all accounts together: several people may share an address, and names can be guessed too; 0 for any."""
+    registrations_an_hour: int = 10
+    """Accounts made from one address: each takes a nickname from everybody else; 0 for any."""
 
 
 class Chat:
@@ -57,15 +93,41 @@ class Chat:
 
     _log = Logger()
 
-    def __init__(self, clock: Clock, now: Callable[[], float], stamp: str, settings: Settings) -> None:
-        """`now` tells seconds since 1970; `stamp` is unlike that of any other start of any node."""
+    def __init__(
+        self,
+        clock: Clock,
+        now: Callable[[], float],
+        stamp: str,
+        settings: Settings,
+        accounts: Accounts,
+        login: Login,
+        hasher: Hasher | None,
+    ) -> None:
+        """`now` tells seconds since 1970; `stamp` is unlike that of any other start of any node. Without a `hasher` passwords
+        are kept elsewhere, and `login` alone knows of them."""
         self.settings = settings
         self.clock = clock
-        self.directory = Directory()
+        self.login = login
+        self.hasher = hasher
+        self.directory = Directory(accounts)
         self.connections = Connections(settings.connections, settings.connections_per_address)
+        self.attempts = Attempts(clock, settings.logins_a_minute, settings.logins_of_address_a_minute)
+        self.registrations = Registrations(clock, settings.registrations_an_hour)
         self.rooms: dict[str, Room] = {}
-        self.staying: dict[str, Person] = {}
-        """Who can come back after a lost connection, by what tells them."""
+        self.people: dict[str, Person] = {}
+        """Who is here, by id."""
+        self.devices: dict[str, Device] = {}
+        """What can come back after a lost connection, by what tells it."""
+        self.leaving: dict[str, Deferred[None]] = {}
+        """Who has left as far as the log does not tell yet, by id."""
+        self.entering: dict[str, DeferredLock] = {}
+        """Accounts that log in just now, by id: one device after the other."""
+        self.registering: set[str] = set()
+        """Names, in both forms, of accounts that are on their way into the log."""
+        self.opening = DeferredLock()
+        """Held while an inbox is opened."""
+        self.claim_code = ""
+        """With which somebody becomes the first operator, when this is the server's first start."""
         self.stopping = False
         self._now = now
         self._time = 0
@@ -75,19 +137,85 @@ class Chat:
     async def open(self, storage: Storage) -> None:
         """Take up the logs where the storage has them; to be awaited before anyone comes in. Until the storage can save,
         which a full disk may prevent, it is tried again. Raises Refused for a storage that a newer server wrote."""
-        self.journal = Journal(storage, lambda call: self.clock.callLater(0, call))
-        await _refuse_newer_tables(storage)
-        await self.directory.open(storage)
+        await self.open_directory(storage)
         room = Room(self.settings.room, storage)
         await room.open()
         self.rooms[room.name] = room
-        claims = {claim.by: claim for claim in self.directory.claims() if claim.token}
-        kept = {by: claims[by] for by in room.members.nicks if by in claims}
-        forms = {by: [*claim.name, claim.token] for by, claim in kept.items()}
-        started = self.event(Kind.STARTED, details={"kept": forms, "tables": TABLES})
+        await self._start(room)
+        if not self.directory.accounts.started_before:
+            self.claim_code = token_hex(CLAIM_CODE_BYTES)
+            await self.save_surely([(SERVER_LOG, self.event(Kind.CODE, details={"digest": digest(self.claim_code)}))])
+        # What the server was stopped before it was done:
+        await self.blank_old_passwords()
+        for id, nick in tuple(self.directory.accounts.forgotten().items()):
+            await self.forget(id, nick)
+
+    async def open_directory(self, storage: Storage) -> None:
+        """Take up the server's own log only: enough to look after accounts."""
+        self.storage = storage
+        self.journal = Journal(storage, lambda call: self.clock.callLater(0, call))
+        await _refuse_newer_tables(storage)
+        await self.directory.open(storage)
+
+    async def _start(self, room: Room) -> None:
+        """Tell that nobody is here but who may still come back, and expect them."""
+        directory = self.directory
+        devices: dict[str, list[tuple[str, str]]] = {}
+        for token, by in directory.devices.items():
+            devices.setdefault(person_of(by), []).append((token, by))
+        names = {claim.by: claim.name for claim in directory.claims()}
+        kept = {id: names[id] for id in room.members.nicks if id in names and id in devices}
+        details = {
+            "kept": {id: [*name] for id, name in kept.items()},
+            "devices": {token: by for id in kept for token, by in devices[id]},
+            "away": {id: directory.away[id] for id in kept if id in directory.away},
+            "tables": TABLES,
+        }
+        started = self.event(Kind.STARTED, details=details)
         await self.save_surely([(SERVER_LOG, started), (room.log.name, started)])
-        for by, claim in kept.items():
-            Person(self, by, claim.name, room, claim.token).linger(self.settings.grace)
+        for id, name in kept.items():
+            person = Person(self, id, name, room, started.time)
+            for token, by in devices[id]:
+                Device(person, by, token).linger(self.settings.grace)
+
+    async def forget(self, id: str, nick: str) -> None:
+        """Take the nickname of who is no account any more from all that they said, and out of the storage what is kept of
+        their password and what is in their inbox. What was begun is done again at the next start."""
+        await self.journal.settled()
+        while id in self.leaving:
+            await self._pause()
+        self._rename(id, nick)
+        await self._redact(methodcaller("rename", id, nick))
+        self._rename(id, nick)  # what was read from the store meanwhile
+        await self._redact(methodcaller("erase", inbox_log(id)))
+        await self.save_surely([(SERVER_LOG, self.event(Kind.ERASED, id, nick))])
+
+    def _rename(self, id: str, nick: str) -> None:
+        """In all logs that are in memory."""
+        inboxes = [person.inbox for person in self.people.values() if person.inbox]
+        for log in [*(room.log for room in self.rooms.values()), *(inbox.log for inbox in inboxes)]:
+            log.rename(id, nick)
+
+    async def blank_old_passwords(self) -> None:
+        """Take out of the storage what is kept of passwords that count no more."""
+        stale = self.directory.accounts.stale
+        for id, position in tuple(stale.items()):
+            await self._redact(methodcaller("blank", SERVER_LOG, id, "hash", position))
+            if stale.get(id) == position:
+                del stale[id]
+
+    async def _redact(self, redact: Callable[[Redactable], Deferred[None]]) -> None:
+        if isinstance(self.storage, Redactable):
+            while True:
+                try:
+                    await redact(self.storage)
+                    return
+                except NotSaved:
+                    await self._pause()
+
+    def bug(self, failure: Failure) -> None:
+        """What nobody waits for failed."""
+        self._log.failure("something was not done to the end", failure)
 
     async def stop(self, words: str) -> None:
         """Take no more; tell everyone when all that was accepted has been committed and shown to them. Nobody leaves:
@@ -97,6 +225,9 @@ class Chat:
         for one in dismissed:  # one that fails must not keep the others from being told, nor the storage open
             one.addErrback(lambda failure: self._log.failure("somebody could not be told", failure))
         await gatherResults(dismissed)
+        read = [mark for person in self.people.values() if person.inbox for mark in person.inbox.mark()]
+        if read:
+            await self.save(read)
 
     def new_id(self) -> str:
         """Unique over all nodes and restarts."""
@@ -119,12 +250,22 @@ class Chat:
         self._time = max(self._time, int(self._now() * 1000))
         return self._time
 
+    def is_operator(self, account: Account) -> bool:
+        return account.operator or any(account.name.folded == name.folded for name in self.settings.operators)
+
+    def is_for_operators(self, name: Name) -> bool:
+        """Whether it is the name that an operator's account is to have, or looks like it."""
+        return any(key in operator[1:] for operator in self.settings.operators for key in name[1:])
+
     async def save_surely(self, events: Batch) -> None:
         """Append what must not be lost, such as that somebody left: again and again, until the storage saves it."""
         while await self.save(events):
-            again: Deferred[None] = Deferred()
-            self.clock.callLater(SAVE_AGAIN, again.callback, None)
-            await again
+            await self._pause()
+
+    async def _pause(self) -> None:
+        again: Deferred[None] = Deferred()
+        self.clock.callLater(SAVE_AGAIN, again.callback, None)
+        await again
 
     async def save(self, events: Batch) -> NotSaved | None:
         """Append events, all or none, and wait until they are committed; tells why when they were not."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
+from twisted.cred.credentials import IUsernamePassword
+from twisted.cred.strcred import AuthOptionMixin
 from twisted.python import usage
 
 from . import __version__
 from .chat import Settings
 from .console import take_terminal
-from .names import LONGEST
+from .names import LONGEST, Name, nickname
 from .protocols.line import LONGEST_LINE
 from .protocols.telnet import MAX_LINE
+from .request import Refused
 
 DEFAULT_LINE = "tcp:6000:interface=127.0.0.1"
 
@@ -94,6 +98,18 @@ def lines_of(path: str) -> tuple[str, ...]:
         raise ValueError(f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
 
 
+def password_in(path: str) -> str:
+    """The first line of a file that is not everybody's to read; empty without one."""
+    if not path:
+        return ""
+    lines = lines_of(path)
+    if not lines or not lines[0].strip():
+        raise ValueError(f"{path}: it has no first line")
+    if Path(path).stat().st_mode & stat.S_IROTH:
+        raise ValueError(f"{path}: everybody on this machine can read it; chmod o-r it first")
+    return lines[0].strip()
+
+
 DEFAULTS = Settings()
 DEFAULT_RATE = f"{1 / DEFAULTS.line_interval:g}:{DEFAULTS.line_burst}"
 
@@ -131,26 +147,48 @@ OPTIONS: list[tuple[str, str | None, str, str, Callable[[str], object]]] = [
         "Connections from one IPv4 address or IPv6 /64",
         whole(1),
     ),
+    ("registration", None, "open", "Whether people may make accounts: open, or closed", one_of("open", "closed")),
+    ("guests", None, "on", "Whether one may chat without an account: on, or off", one_of("on", "off")),
+    (
+        "server-password-file",
+        None,
+        "",
+        "A file with the password that who has no account must know to come in",
+        password_in,
+    ),
+    (
+        "plaintext-passwords",
+        None,
+        DEFAULTS.plaintext.value,
+        "What becomes of passwords over connections that others can read: allow, warn, or refuse",
+        one_of("allow", "warn", "refuse"),
+    ),
     ("console", None, "", "Be in the room yourself, as NICK, from this terminal; the log goes to a file. With -n", str),
 ]
 """One row for each option: name, letter, default, help, and what reads its value; it raises ValueError in words."""
 
 
-class Options(usage.Options):
+class Options(usage.Options, AuthOptionMixin):
     """Options of `twistd chatroom`. What is wrong is told in one line that names the option."""
 
     synopsis = "[options]"
     longdesc = "One chat for telnet, nc and programs. Without options: telnet localhost 6000."
     optFlags: ClassVar = [
-        ["no-limits", None, "Lift the rate and the connections from one address together, for tests and benchmarks"],
+        [
+            "no-limits",
+            None,
+            "Lift the rate, the connections, wrong logins and new accounts from one address together, for tests and benchmarks",
+        ],
     ]
     optParameters: ClassVar = [
         [name, letter, default or None, words, None] for name, letter, default, words, _ in OPTIONS
     ]
 
     def __init__(self) -> None:
+        self.supportedInterfaces = (IUsernamePassword,)
         super().__init__()
         self.lines: list[str] = []
+        self.operators: list[Name] = []
 
     def opt_line(self, endpoint: str) -> None:
         self.lines.append(endpoint)
@@ -160,6 +198,13 @@ class Options(usage.Options):
         f"May be given several times; off for nowhere. [default: {DEFAULT_LINE}]"
     )
     opt_l = opt_line
+
+    def opt_operator(self, name: str) -> None:
+        """The name of an account whose owner is an operator. May be given several times."""
+        try:
+            self.operators.append(nickname(name))
+        except Refused as refused:
+            raise usage.UsageError(f"--operator: {refused.words}") from None
 
     def opt_version(self) -> None:
         """Tell the version and exit."""

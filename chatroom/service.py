@@ -13,6 +13,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, ensureDeferred, gatherResults, maybeDeferred
 from twisted.internet.defer import TimeoutError as Late
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IProtocolFactory, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -61,8 +62,13 @@ class ChatService(Service):
         open_storage: Callable[[], Storage],
         listeners: Sequence[Listener],
         complain: Callable[[str], None],
+        control: Listener | None,
+        stop: Callable[[], None],
     ) -> None:
-        """`complain` tells whoever starts the server, in one line, why it does not."""
+        """`complain` tells whoever starts the server, in one line, why it does not. `control` is where its owner comes in;
+        `stop` lets go of what the chat was given."""
+        self._control = control
+        self._stop_more = stop
         self._reactor = reactor
         self._chat = chat
         self._open_storage = open_storage
@@ -98,7 +104,9 @@ class ChatService(Service):
     async def _open(self) -> None:
         assert self._storage is not None
         await self._chat.open(self._storage)
-        for listener, port in zip(self._listeners, self._ports, strict=True):
+        ways_in = list(zip(self._listeners, self._ports, strict=True))
+        await self._open_control()
+        for listener, port in ways_in:
             _lengthen_backlog(port)
             port.startReading()
             self._log.info(
@@ -106,7 +114,24 @@ class ChatService(Service):
                 description=listener.description,
                 invitation=listener.invitation(port.getHost()),
             )
+        if self._chat.claim_code:
+            self._log.info(
+                "first start: who registers a nickname and says /claim {code} is the operator",
+                code=self._chat.claim_code,
+            )
         self.opened.callback(None)
+
+    async def _open_control(self) -> None:
+        """Now that the storage is ours, so is the socket beside it."""
+        if self._control:
+            try:
+                self._ports.append(await self._control.endpoint.listen(self._control.factory))
+            except (CannotListenError, OSError) as error:
+                self._log.warn(
+                    "chatroomctl cannot reach this server, since its socket beside {storage} cannot be opened: {error}",
+                    storage=self._control.description,
+                    error=error,
+                )
 
     def _cannot_open(self, failure: Failure) -> None:
         if not failure.check(sqlite3.Error, OSError, Refused):  # those are the disk's fault, the others are ours
@@ -142,6 +167,7 @@ class ChatService(Service):
                 await _waiting_for(self._storage.close()).addTimeout(CLOSE_TIMEOUT, self._reactor)
             except Late:
                 self._log.warn("the storage was not closed in time; what was seen is in it")
+        self._stop_more()
 
 
 def _waiting_for(done: Deferred[None]) -> Deferred[None]:

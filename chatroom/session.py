@@ -1,13 +1,12 @@
-"""One person on one connection: what comes in is obeyed in order, what a reader shows goes out, and the end is seen by all.
+"""One connection: what comes in is obeyed in order, what its readers show goes out, and the end is seen by all.
 
-Knows neither bytes nor transports: the wire format and the outlet are given.
+Knows neither bytes nor transports: the wire format and the outlet are given. How one comes in is told in entering.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Coroutine
 from functools import partial
-from secrets import token_hex
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -17,55 +16,67 @@ from twisted.python.failure import Failure
 from .chat import Chat
 from .event import Kind, Position
 from .intake import Hold, Intake
-from .log import Log, Reader
 from .patience import Patience
-from .person import Person, digest, not_saved
-from .recall import pages, recall
-from .request import Answer, Command, Refused, Welcome
-from .room import Arrival, Room
-from .seams import NotSaved, Outlet, Repeated, Source, Wire
+from .person import Device, Person, not_saved
+from .reading import Reading
+from .request import Answer, Command, Refused
+from .rights import Role, require
+from .room import Room
+from .seams import NotSaved, Outlet, Peer, Repeated, Source, Wire
 from .table import Table
-
-TOKEN_BYTES = 16
-"""128 bits, that nobody guesses."""
 
 
 class Session:
     """One connection, and the person on it."""
 
     __slots__ = (
-        "_appended", "_blocked", "_intake", "_owed", "_patience", "_request", "_table",
-        "chat", "ended", "lost", "outlet", "person", "reader", "wire",
+        "_appended", "_asked", "_intake", "_owed", "_patience", "_source", "_working", "admitted", "chat", "console", "device",
+        "ended", "lost", "outlet", "peer", "reading", "request", "spoke", "table", "wire",
     )  # fmt: skip
     _log = Logger()
 
     outlet: Outlet
+    peer: Peer
 
-    def __init__(self, chat: Chat, table: Table, wire: Wire, source: Source) -> None:
+    def __init__(self, chat: Chat, table: Table, wire: Wire, source: Source, *, console: bool = False) -> None:
         self.chat = chat
         self.wire = wire
-        self.person: Person | None = None
+        self.device: Device | None = None
         """None for a stranger, who has not entered yet."""
-        self.reader: Reader | None = None
+        self.reading: Reading | None = None
+        """What is shown to who has entered."""
         self.lost = False
         """The connection is gone; what it gave before still counts."""
         self.ended = False
-        self._table = table
+        self.admitted = not chat.settings.password
+        """Gave the server's password, or need not."""
+        self.console = console
+        """The server's owner asks, who is nobody in the chat."""
+        self.spoke = chat.clock.seconds()
+        self.table = table
+        self._source = source
         self._intake = Intake(source, chat.clock, chat.settings.line_interval, chat.settings.line_burst)
-        self._request = ""
+        self.request = ""
+        """What whoever asks calls what they ask for now."""
         self._appended = 0
         self._patience = Patience(chat.clock, self)
-        self._blocked: Deferred[None] | None = None
-        self._owed: list[Repeated] = []
+        self._asked: Deferred[str] | None = None
+        """The next line is the answer to a question."""
+        self._working: Deferred[None] | None = None
+        """What was asked for, while it is not done."""
+        self._owed: list[Repeated] | None = None
         """Answers that wait until the outlet takes more."""
 
     # What the protocol calls
 
-    def start(self, outlet: Outlet, address: str) -> None:
-        """Somebody connected, from an IP address, or over a Unix socket from none."""
+    def start(self, outlet: Outlet, peer: Peer) -> None:
+        """Somebody connected."""
         self.outlet = outlet
+        self.peer = peer
+        if self.console:
+            return
         try:
-            self.chat.connections.admit(self, address)
+            self.chat.connections.admit(self, peer.address)
         except Refused as refused:
             self.outlet.write(self.wire.refuse(refused, ""))
             self.close()
@@ -80,22 +91,25 @@ class Session:
         """A line came in. Not called while the source is paused."""
         if self.ended:
             return
+        self.spoke = self.chat.clock.seconds()
         self._patience.spoke()
         self._intake.pace()
+        if self._asked:
+            self._reply(line)
+            return
         id = ""
         try:
-            command = self.wire.parse(line, self.person is not None)
+            command = self.wire.parse(line, self.device is not None)
             if command is None:
                 return
-            self._request = id = command.id
-            ask = self._table.find(command.name)
-            if self.person is None and not ask.for_strangers:
-                raise Refused("not_entered", "say a nickname first")
+            self.request = id = command.id
+            ask = self.table.find(command.name)
+            require(self.role, ask.right)
             answering = ask.function(self, **ask.bind(command))
         except Refused as refused:
             self._work(self._refuse(refused, refused.id or id))
         except Exception:  # a bug in one command costs who asked for it, not the reactor
-            self._bug(Failure())
+            self.failed(Failure())
         else:
             if answering is not None:
                 self._work(self._answer(answering, command))
@@ -103,19 +117,23 @@ class Session:
     def receive_talk(self, lines: bytes) -> bool:
         """Whole lines came in: taken at once if they are nothing but talk, else not at all. Together each takes a fifth of
         what it takes alone (1.1 us against 5.7): under load most lines come with others."""
-        if self.person is None or self.ended:
+        if self.device is None or self._asked or self.ended:
             return False
         texts = self.wire.talk(lines)
         if not texts or not self._intake.take(len(texts)):
             return False
-        self._appended = self.person.talk(texts, self._told)
+        self.spoke = self.chat.clock.seconds()
+        self._appended = self.device.talk(texts, self._told)
         self._hold_if_full()
         return True
 
     def refuse(self, refused: Refused) -> None:
         """What came in cannot even be read as a line."""
         self._intake.pace()
-        self._work(self._refuse(refused, ""))
+        if self._asked:
+            self._write_answer(self.wire.refuse(refused, ""))
+        else:
+            self._work(self._refuse(refused, ""))
 
     def reply(self, data: bytes) -> None:
         """What the protocol itself has to answer."""
@@ -123,162 +141,243 @@ class Session:
 
     def end(self) -> None:
         """No more input comes: close, once all that came has been answered."""
-        self._work(self._end())
+        working = self._working
+        self._give("")
+        self._work(self._end(working))
 
     def lose(self) -> None:
         """The connection is gone. `end` follows when what it gave before has been received."""
         self.lost = True
         self.chat.connections.release(self)
         self._intake.hurry()
-        self._stop_reading()
-        self._unblock()
+        if self.reading:
+            self.reading.stop()
         self._intake.release(Hold.FULL)
 
     def held(self) -> None:
-        """The outlet has bytes pending: the cursor stays where it is."""
-        if self.reader and self.person:
-            self.person.room.log.hold(self.reader)
+        """The outlet has bytes pending: the cursors stay where they are."""
+        if self.reading:
+            self.reading.hold()
         self._patience.held(self.outlet, self.chat.settings.stalled_timeout)
 
     def drained(self) -> None:
-        """The outlet takes more: read on from where the cursor stayed."""
+        """The outlet takes more: read on from where the cursors stayed."""
         self._patience.drained()
-        self._unblock()
         while self._owed and not self.outlet.full:
             self._repeat(self._owed.pop(0))
         if not self.outlet.full:
             self._intake.release(Hold.FULL)
-        if self.reader and self.person:
-            self.person.room.log.advance(self.reader)
+        if self.reading:
+            self.reading.advance()
 
     # What commands use, and the server
 
+    @property
+    def role(self) -> Role:
+        """What whoever is here may do follows from it."""
+        if self.device is None:
+            return Role.CONSOLE if self.console else Role.STRANGER
+        account = self.device.person.account
+        if account is None:
+            return Role.GUEST
+        return Role.OPERATOR if self.chat.is_operator(account) else Role.ACCOUNT
+
+    @property
+    def here(self) -> Device:
+        """On which whoever asks is here; raises Refused for a stranger."""
+        if self.device is None:
+            raise Refused("not_entered", "say a nickname first")
+        return self.device
+
+    @property
+    def person(self) -> Person:
+        """Who asks; raises Refused for a stranger."""
+        return self.here.person
+
+    @property
+    def shown(self) -> Reading:
+        """What whoever asks is shown; raises Refused for a stranger."""
+        if self.reading is None:
+            raise Refused("not_entered", "say a nickname first")
+        return self.reading
+
     def append(self, kind: Kind, text: str) -> None:
         """Have something that this person says or does in the room committed; once, if the request has an id."""
-        assert self.person is not None  # a stranger was refused
-        id = self._request
-        self._appended = self.person.append(kind, text, id, partial(self._told, id=id) if id else self._told)
+        id = self.request
+        self._appended = self.here.append(kind, text, id, partial(self._told, id=id) if id else self._told)
         self._hold_if_full()
+
+    async def write(self, to: str, inbox: str, text: str) -> bool:
+        """Have a private message committed; tells whether it was, which is told otherwise where not."""
+        outcomes: list[NotSaved | Repeated] = []
+        id = self.request
+
+        def told(outcome: NotSaved | Repeated) -> None:
+            outcomes.append(outcome)
+            self._told(outcome, id)
+
+        self._appended = self.here.write(to, inbox, text, id, told)
+        await self._settled()
+        return not outcomes
+
+    async def ask(self, words: str, hidden: bool = False, what: str = "password") -> str:
+        """Ask a question; the next line is the answer, which is empty when there is none. Where that cannot be, it raises
+        Refused: all had to be said at once. `what` tells programs which password is meant."""
+        if self.wire.asks is None:
+            if hidden:
+                raise Refused("password_needed", words, {"asked": what})
+            raise Refused("not_sure", words)
+        if self.ended:
+            return ""
+        self._write_answer((self._source.hide(True) if hidden else b"") + self.wire.asks.ask(words))
+        asked: Deferred[str] = Deferred()
+        self._asked = asked
+        self._intake.release(Hold.ANSWERING)
+        answer = await asked
+        if hidden:
+            self._write_answer(self._source.hide(False))
+        return answer
+
+    # Being somebody: entering.py
+
+    def be(self, device: Device) -> Reading:
+        """Be this device's connection from now on. Whoever reads the room already, reads on as who they are now."""
+        self._patience.entered()
+        self.device = device
+        if self.reading is None:
+            self.reading = Reading(self)
+        self.reading.become(device)
+        device.stay(self)
+        return self.reading
+
+    def be_nobody(self) -> None:
+        """Be a stranger again."""
+        self._reached()
+        if self.reading:
+            self.reading.stop()
+        self.device = self.reading = None
+        self._patience.connected(self.chat.settings.greeting_timeout)
 
     def greet(self) -> None:
         """Ask a stranger for a nickname."""
-        room = self._entrance()
+        room = self.entrance
         self._write_answer(self.wire.greet(self.chat.settings.server_name, room.name, len(room.members.nicks)))
 
-    async def enter(self, nickname: str, after: str | None = None, history: int | None = None) -> None:
-        """Come in under a nickname: history, or exactly what followed a position; then who is here, and what happens."""
-        self._be_a_stranger()
-        chat, room = self.chat, self._entrance()
-        start = None if after is None else room.log.position(after)
-        name = chat.settings.nickname(nickname)
-        token = token_hex(TOKEN_BYTES) if self.wire.resumes else ""
-        person, arrival = await Person.enter(chat, chat.new_id(), name, room, digest(token) if token else "")
-        if self.ended:  # meanwhile; and nobody was told how to come back
-            person.leave()
-            return
-        if chat.settings.motd:
-            self.outlet.write(self.wire.answer(Answer("\n".join(chat.settings.motd))))
-        await self._take_place(person, token, arrival, start, chat.settings.history if history is None else history)
+    @property
+    def entrance(self) -> Room:
+        """The room in which one comes in."""
+        return self.chat.rooms[self.chat.settings.room]
 
-    async def resume(self, token: str, after: str | None = None, history: int = 0) -> None:
-        """Come back after a lost connection: the same person, and exactly what they missed."""
-        self._be_a_stranger()
-        person = self.chat.staying.get(digest(token))
-        if person is None:
-            raise Refused("resume_unknown", "nobody is expected back with that; it was too late, or of another server")
-        room = person.room
-        start = None if after is None else room.log.position(after)
-        others = tuple(nick for by, nick in room.members.nicks.items() if by != person.id)
-        await self._take_place(person, token, Arrival(room.log.tip, others), start, history)
+    # What the person calls
 
-    async def _take_place(
-        self, person: Person, token: str, arrival: Arrival, start: Position | None, history: int
-    ) -> None:
-        """Be this person's connection from now on, and read on: from `start`, or from the arrival, with history before."""
-        chat, log = self.chat, person.room.log
-        self._patience.entered()
-        self.person = person
-        person.stay(self)
-        if start is not None:  # what is read from there on is history enough
-            arrival, history = Arrival(start, arrival.others), 0
-        settings = chat.settings
-        welcome = self.wire.welcome(
-            Welcome(person.name.shown, settings.server_name, settings.version, person.room.name, *arrival, token)
-        )
-        if self.wire.welcomes_first:
-            self.outlet.write(welcome)
-        await self._recall(log, history, until=arrival.position)
-        if not self.wire.welcomes_first:
-            self.outlet.write(welcome)
-        self.reader = Reader(arrival.position, self.wire, self.outlet, person.id, self.wire.echoes, self._bug)
-        if self._nobody_reads():
-            log.stop(self.reader)
-        else:
-            log.advance(self.reader)
+    @property
+    def address(self) -> str:
+        return self.peer.address
 
-    async def history(self, limit: int, before: str = "") -> None:
-        """Show the last `limit` lines of talk (before a position); what is said meanwhile follows after."""
-        reader, person = self.reader, self.person
-        assert reader is not None
-        assert person is not None
-        log = person.room.log
-        log.suspend(reader)
-        try:
-            if before:
-                await self._recall(log, limit, before=log.position(before))
-            else:
-                await self._recall(log, limit, until=reader.cursor)
-        finally:
-            log.resume(reader)
+    @property
+    def protocol(self) -> str:
+        return f"{self.wire.name} over {self.peer.over}"
 
-    async def _recall(
-        self, log: Log, limit: int, until: Position | None = None, before: Position | None = None
-    ) -> None:
-        async for entries in recall(log, limit, until, before):
-            for page in pages(self.wire.recall(log.name, entries)):
-                await self._writable()
-                if self._nobody_reads():
-                    return
-                self.outlet.write(page)
+    def told_no(self, why: Refused) -> None:
+        """What was asked for is not done, but something else."""
+        self._write_answer(self.wire.refuse(why, ""))
 
-    def quit(self, reason: str) -> None:
-        """Leave for good."""
-        if self.person:
-            self.person.leave(reason)
+    def dismissed(self, why: Refused) -> None:
+        """The person is not here by this connection any more."""
+        self.told_no(why)
         self.close()
 
-    def displaced(self) -> None:
-        """The person came back on another connection."""
-        self.outlet.write(self.wire.refuse(Refused("resumed", "you came back on another connection"), ""))
+    def told(self, words: str) -> None:
+        """The server tells something that was not asked for."""
+        self._write_answer(self.wire.answer(Answer(words)))
+
+    def read_inbox(self, start: Position) -> None:
+        """Show the private messages behind a position, and all that come."""
+        if self.reading:
+            self.reading.read_inbox(start)
+
+    def ignoring(self) -> None:
+        """The person changed whom they ignore."""
+        if self.reading:
+            self.reading.ignore()
+
+    def taken(self) -> Position | None:
+        """Up to where in the inbox the other side has got all."""
+        return self.reading.in_inbox() if self.reading and not self.nobody_reads and not self.outlet.untaken() else None
+
+    # The end
+
+    def quit(self, reason: str) -> None:
+        """Be here no more."""
+        if self.device:
+            self._reached()
+            self.device.leave(reason)
         self.close()
 
     def close(self, reason: str = "") -> None:
         """End the connection when what is pending has been written. Who can come back may; who cannot leaves."""
         if self.ended:
             return
+        self._reached()
         self.ended = True
         self._patience.end()
-        self._stop_reading()
-        if self.person and self.person.connection is self:
-            self.person.linger(self.chat.settings.grace, reason)
+        if self.reading:
+            self.reading.stop()
+        if self.device and self.device.connection is self:
+            self.device.linger(self.chat.settings.grace, reason)
         self.outlet.close()
+        self._give("")
 
     async def dismiss(self, words: str) -> None:
         """The server stops: say so once all that was accepted has been shown, and close."""
         self._intake.hold(Hold.STOPPING)
+        working = self._working
+        self._give("")
+        if working:
+            await working
         await self.chat.journal.settled()
         await self._settled()
         if not self.ended:
             self.outlet.write(self.wire.answer(Answer(words)))
             self.close()
 
+    def _reached(self) -> None:
+        """What was shown so far has reached the person, if the connection is well."""
+        inbox = self.device.person.inbox if self.device else None
+        reached = self.reading.in_inbox() if self.reading and not self.lost else None
+        if inbox and reached is not None:
+            inbox.reached(reached)
+
     # Order: an answer comes after what the asker said before it, and before what is asked after it
 
     def _work(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        done = Deferred.fromCoroutine(coroutine).addErrback(self._bug)
-        if not done.called:
+        working = Deferred.fromCoroutine(coroutine).addErrback(self.failed)
+        if not working.called:
+            self._working = working
+            self._hold_while_working()
+            working.addCallback(self._worked)
+
+    def _hold_while_working(self) -> None:
+        if self._working and not self._asked:
             self._intake.hold(Hold.ANSWERING)
-            done.addCallback(lambda _: self._intake.release(Hold.ANSWERING))
+
+    def _worked(self, _: None) -> None:
+        self._working = None
+        self._intake.release(Hold.ANSWERING)
+
+    def _reply(self, line: bytes) -> None:
+        """The answer to a question came."""
+        answer = self.wire.asks.reply(line) if self.wire.asks else ""
+        if answer is None:
+            self.end()
+        else:
+            self._give(answer)
+            self._hold_while_working()
+
+    def _give(self, answer: str) -> None:
+        asked, self._asked = self._asked, None
+        if asked:
+            asked.callback(answer)
 
     async def _answer(self, answering: Coroutine[Any, Any, Answer | None], command: Command) -> None:
         await self._settled()
@@ -297,36 +396,25 @@ class Session:
         await self._settled()
         self._write_answer(self.wire.refuse(refused, id))
 
-    async def _end(self) -> None:
+    async def _end(self, working: Deferred[None] | None) -> None:
+        if working:
+            await working
         await self._settled()
         self.close()
 
     async def _settled(self) -> None:
-        """Until all that this person appended has come back, and the cursor has passed it."""
+        """Until all that this person appended has come back, and the cursors have passed it."""
         await self.chat.journal.settled(self._appended)
-        if self.reader and self.person:
-            await self.person.room.log.at_tip(self.reader)
+        if self.reading:
+            await self.reading.at_tip()
 
     def _write_answer(self, data: bytes) -> None:
-        """Answers go around the cursor: who asks and does not read must not fill the memory, so no more is asked."""
-        if not data or self._nobody_reads():
+        """Answers go around the cursors: who asks and does not read must not fill the memory, so no more is asked."""
+        if not data or self.nobody_reads:
             return
         self.outlet.write(data)
         if self.outlet.full:
             self._intake.hold(Hold.FULL)
-
-    # What the outlet makes wait
-
-    async def _writable(self) -> None:
-        """Until the outlet takes more."""
-        while self.outlet.full and not self.lost:
-            self._blocked = Deferred()
-            await self._blocked
-
-    def _unblock(self) -> None:
-        blocked, self._blocked = self._blocked, None
-        if blocked:
-            blocked.callback(None)
 
     # What goes wrong
 
@@ -335,7 +423,7 @@ class Session:
         if not isinstance(outcome, Repeated):
             self._write_answer(self.wire.refuse(not_saved("your line", outcome), id))
         elif self.outlet.full:  # a short request may have a long answer, and many of them one batch
-            self._owed.append(outcome)
+            self._owed = [*(self._owed or ()), outcome]
             self._intake.hold(Hold.FULL)
         else:
             self._repeat(outcome)
@@ -360,21 +448,11 @@ class Session:
             self._intake.hold(Hold.JOURNAL)
             journal.settled().addCallback(lambda _: self._intake.release(Hold.JOURNAL))
 
-    def _nobody_reads(self) -> bool:
+    @property
+    def nobody_reads(self) -> bool:
         return self.ended or self.lost
 
-    def _entrance(self) -> Room:
-        return self.chat.rooms[self.chat.settings.room]
-
-    def _be_a_stranger(self) -> None:
-        if self.person is not None:
-            raise Refused("entered", f"you are {self.person.name.shown} already; /nick takes another nickname")
-
-    def _stop_reading(self) -> None:
-        if self.reader and self.person:
-            self.person.room.log.stop(self.reader)
-
-    def _bug(self, failure: Failure) -> None:
+    def failed(self, failure: Failure) -> None:
         """One connection must not cost the others anything: log it, let this one go, keep serving."""
         self._log.failure("a session failed", failure)
         self.outlet.write(self.wire.refuse(Refused("bug", "something went wrong in the server; come again"), ""))

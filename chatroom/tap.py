@@ -7,7 +7,7 @@ import gc
 import os
 import resource
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from os import fsdecode
@@ -22,15 +22,20 @@ from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
 from twisted.logger import Logger
 
 from . import __version__
-from .chat import Chat, Settings
+from .account import Accounts
+from .auth.argon2 import Argon2
+from .auth.portal import Checker, PortalLogin
+from .chat import Chat, Plaintext, Settings
 from .commands import COMMANDS
 from .console import Console
-from .names import nickname
+from .names import Name, nickname
 from .options import DEFAULT_LINE, UNLIMITED, Options
+from .protocols.control import ControlEndpoint
 from .protocols.line import LineFactory
 from .protocols.proxied import ProxiedEndpoint
+from .request import Refused
 from .service import ChatService, Listener
-from .storage.opening import open_storage
+from .storage.opening import control_of, open_storage
 
 __all__ = ["Options", "makeService"]
 
@@ -71,8 +76,18 @@ def service(options: Options, reactor: Any, *more_lines: str) -> ChatService:
         connections_per_address=UNLIMITED if unlimited else options["connections-per-address"],
         stalled_timeout=options["stalled"],
         grace=options["grace"],
+        operators=options.operators,
+        registration=options["registration"] == "open",
+        guests=options["guests"] == "on",
+        password=options["server-password-file"],
+        plaintext=Plaintext(options["plaintext-passwords"]),
+        **({"logins_a_minute": 0, "logins_of_address_a_minute": 0, "registrations_an_hour": 0} if unlimited else {}),
     )
-    chat = Chat(reactor, time.time, token_hex(STAMP_BYTES), settings)
+    accounts, argon2 = Accounts(), Argon2(reactor)
+    checkers = options.get("credCheckers")  # of --auth
+    login = PortalLogin(checkers or [Checker(partial(secret_of, accounts, settings.nickname), argon2)])
+    hasher = None if checkers else argon2
+    chat = Chat(reactor, time.time, token_hex(STAMP_BYTES), settings, accounts, login, hasher)
     factory = LineFactory(chat, COMMANDS, options["max-line"])
     listeners = [
         Listener("--line", line, _endpoint(reactor, "--line", line), factory, partial(_invitation, line))
@@ -87,7 +102,26 @@ def service(options: Options, reactor: Any, *more_lines: str) -> ChatService:
         partial(open_storage, options["storage"], reactor=reactor, durability=options["durability"]),
         listeners,
         partial(_complain, options.parent or {}),
+        _control(options["storage"], reactor, LineFactory(chat, COMMANDS, options["max-line"], console=True)),
+        argon2.stop,
     )
+
+
+def _control(storage: str, reactor: Any, factory: LineFactory) -> Listener | None:
+    """Where chatroomctl comes in: beside the file of the storage, for its owner alone."""
+    if not control_of(storage):
+        return None
+    endpoint = ControlEndpoint(reactor, partial(control_of, storage))
+    return Listener("--storage", storage, endpoint, factory, lambda address: f"chatroomctl --storage {storage}")
+
+
+def secret_of(accounts: Accounts, nickname: Callable[[str], Name], name: str) -> tuple[str, str] | None:
+    """The name of an account, and what is kept of its password."""
+    try:
+        account = accounts.named(nickname(name))
+    except Refused:
+        return None
+    return (account.name.shown, account.hash) if account else None
 
 
 def _complain(twistd: Mapping[str, Any], words: str) -> None:

@@ -36,7 +36,7 @@ SMALL: tuple[tuple[ModuleType, str, int], ...] = (
     (log, "READ_ENTRIES", 3),
     (log, "TALK_ENTRIES", 4),
     (recall, "RECALL_ENTRIES", 3),
-    (recall, "PRESENCE_ENTRIES", 2),
+    (recall, "FOLDED_ENTRIES", 2),
     (journal, "BATCH_BYTES", 400),
     (journal, "PENDING_BYTES", 800),
 )

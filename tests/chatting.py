@@ -10,13 +10,15 @@ from __future__ import annotations
 import json
 import re
 from abc import ABC, abstractmethod
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from errno import ECONNRESET, EPIPE, EWOULDBLOCK
+from functools import partial
+from hashlib import sha256
 from typing import Any
 
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred, succeed
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
@@ -25,14 +27,17 @@ from twisted.logger import Logger
 from twisted.protocols.policies import WrappingFactory
 from twisted.python.failure import Failure
 
+from chatroom.account import Accounts
+from chatroom.auth.portal import Checker, PortalLogin
 from chatroom.chat import Chat, Settings
 from chatroom.commands import COMMANDS
 from chatroom.event import Entry, Kind, Position
 from chatroom.protocols.line import LineFactory
 from chatroom.protocols.telnet import MAX_LINE
-from chatroom.seams import Batch, NotSaved, Storage
+from chatroom.seams import Batch, Login, NotSaved, Storage
 from chatroom.storage.memory import MemoryStorage
 from chatroom.table import Table
+from chatroom.tap import secret_of
 
 MORNING = 1_795_165_920
 """2026-11-20 09:12 UTC: when each test begins."""
@@ -44,15 +49,24 @@ Shown = tuple[Any, ...]
 ("recalled", "said" or "did", who, text)   history
 ("entered", nick, others)              others: a tuple, those who are here longest first
 ("said", who, text), ("did", who, text), ("joined", who), ("left", who, reason), ("renamed", who, new)
-("here", nick, nick, ...)              the answer to `who`
+("here", nick, nick, ...)              the answer to `who`; `nick (away)` for who is away
+("private", who, text)                 somebody wrote to one in private
+("wrote", to, text)                    one wrote so oneself, on another device
+("recalled", "private" or "wrote", ...)    private messages of before
+("kept", who)                          what was written to somebody waits for them
+("away", who, why), ("back", who)      also told to who writes to somebody
+("asked",)                             more is needed, such as a password: a person is asked, a program refused
 ("refused",)                           what was asked is not done
 ("told", words)                        all else that the server says
-("echoed", "said" or "did", text)      one's own words, in formats that send them back
+("echoed", "said", "did" or "wrote", text)  one's own words, in formats that send them back
 ("answered", name)                     that a command is done, in formats that tell
 """
 
 SIGNS = ("echoed", "answered")
 """Told of in some formats only, hence only to who asks for them by kind."""
+
+PASSWORD = "correct horse"
+"""Everybody's, in these suites."""
 
 
 class World:
@@ -66,6 +80,7 @@ class World:
         clock: Clock | None = None,
         stamp: str = "n1.",
         table: Table = COMMANDS,
+        login: Login | None = None,
         **settings: Any,
     ) -> None:
         """`client` is what people in it use. Nodes of one chat share a storage and a clock, and have stamps of their own."""
@@ -74,7 +89,8 @@ class World:
         self.client = client or TextClient
         self.storage = storage or MemoryStorage()
         limits: dict[str, Any] = {"line_interval": 0.0}
-        self.chat = Chat(self.clock, lambda: MORNING + self.clock.seconds(), stamp, Settings(**limits | settings))
+        chosen = Settings(**limits | settings)
+        self.chat = chat_of(self.clock, lambda: MORNING + self.clock.seconds(), stamp, chosen, login)
         self.factory = LineFactory(self.chat, table, MAX_LINE)
         self.opened = ensureDeferred(self.chat.open(self.storage))
         self.settle()
@@ -95,6 +111,20 @@ class World:
             somebody.heard()
         return everybody
 
+    def register(self, nick: str, client: type[Client] | None = None) -> Any:
+        """Somebody who has come in, made the nickname their own, and forgets what they have been shown so far."""
+        somebody = self.enter(nick, client)
+        somebody.register(PASSWORD)
+        somebody.heard()
+        return somebody
+
+    def log_in(self, nick: str, client: type[Client] | None = None) -> Any:
+        """Somebody who has an account, on a device of theirs."""
+        somebody = self.connect(client=client)
+        somebody.login(nick, PASSWORD)
+        somebody.heard()
+        return somebody
+
     def settle(self) -> None:
         """Until nothing is under way but what waits for time to pass."""
         while self.turns.turn() or self._due(self.clock.seconds()):
@@ -114,6 +144,23 @@ class World:
         return [call.getTime() for call in self.clock.getDelayedCalls() if call.getTime() <= until]
 
 
+def chat_of(clock: Clock, now: Callable[[], float], stamp: str, settings: Settings, login: Login | None = None) -> Chat:
+    """A chat whose accounts have passwords of its own, unless a `login` of elsewhere knows them."""
+    accounts, hasher = Accounts(), QuickHasher()
+    ours = PortalLogin([Checker(partial(secret_of, accounts, settings.nickname), hasher)])
+    return Chat(clock, now, stamp, settings, accounts, login or ours, None if login else hasher)
+
+
+class QuickHasher:
+    """Keeps passwords as a test can afford: 20 ms each would be a minute. Real ones: test_auth.py, and with a real server."""
+
+    def hash(self, password: str) -> Deferred[str]:
+        return succeed(f"quick${sha256(password.encode()).hexdigest()}")
+
+    def verify(self, kept: str, password: str) -> Deferred[bool]:
+        return succeed(kept == f"quick${sha256(password.encode()).hexdigest()}")
+
+
 # Storages
 
 
@@ -122,6 +169,7 @@ class SlowStorage:
 
     def __init__(self, storage: Storage | None = None) -> None:
         self.storage = storage or MemoryStorage()
+        self.start = self.storage.start
         self.slow = False
         self.slow_reads = False
         self.batches: list[Batch] = []
@@ -179,6 +227,18 @@ class SlowStorage:
 
     def follow(self, log: str, committed: Callable[[Sequence[Entry]], None]) -> Deferred[Position]:
         return self.storage.follow(log, committed)
+
+    def unfollow(self, log: str, committed: Callable[[Sequence[Entry]], None]) -> None:
+        self.storage.unfollow(log, committed)
+
+    def rename(self, by: str, nick: str) -> Deferred[None]:
+        return self.storage.rename(by, nick)
+
+    def blank(self, log: str, by: str, detail: str, before: Position) -> Deferred[None]:
+        return self.storage.blank(log, by, detail, before)
+
+    def erase(self, log: str) -> Deferred[None]:
+        return self.storage.erase(log)
 
     def position(self, text: str) -> Position:
         return self.storage.position(text)
@@ -367,6 +427,18 @@ class Client(ABC):
     def command(self, name: str, /, **fields: str | int | bool) -> None:
         """Ask for anything else; the fields in the order of the command's parameters."""
 
+    def register(self, password: str) -> None:
+        """Make the nickname one's own."""
+        self.command("register", password=password)
+
+    def login(self, nick: str, password: str) -> None:
+        """Be an account, also as the first that is said at all."""
+        self.command("login", nick=nick, password=password)
+
+    def msg(self, to: str, text: str) -> None:
+        """Write in private."""
+        self.command("msg", to=to, text=text)
+
     def quit(self, reason: str = "") -> None:
         self.command("quit", **({"reason": reason} if reason else {}))
 
@@ -449,7 +521,7 @@ class LineClient(Client):
     def text(self) -> str:
         """All that was taken, as it looks."""
         self.world.settle()
-        return self.socket.taken.decode()
+        return re.sub(b"\xff[\xfb-\xfe].", b"", self.socket.taken).decode()  # without what telnet obeys
 
     def lines(self) -> list[str]:
         return self.text().splitlines()
@@ -476,12 +548,12 @@ class TextClient(LineClient):
 
     def _read(self, line: str) -> Iterator[Shown]:
         time, talk = re.fullmatch(r"(\[\d{4}-\d\d-\d\d \d\d:\d\d\] )?(.*)", line).groups()  # type: ignore[union-attr]
-        if talk.endswith("nickname would you like?"):
+        if talk.startswith("! "):
+            yield ("refused",)
+        elif talk.endswith("nickname would you like?"):
             yield ("greeted",)
         elif talk.startswith("Welcome"):
             return
-        elif talk.startswith("! "):
-            yield ("refused",)
         elif entered := re.fullmatch(r"\* You are (\S+), (?:alone )?in #\w+(?: with (.*))?\. /help .*", talk):
             yield ("entered", entered[1], tuple(names(entered[2] or "")))
         elif here := re.fullmatch(r"\* \d+ in #\w+: (.*)", talk):
@@ -492,12 +564,24 @@ class TextClient(LineClient):
             yield from (("joined", nick) for nick in names(joined[1]))
         elif renamed := re.fullmatch(r"\* (\S+) is now (\S+)", talk):
             yield ("renamed", *renamed.groups())
+        elif away := re.fullmatch(r"\* (\S+) is away(?:: (.*)| \((.*)\))?", talk):
+            yield ("away", away[1], away[2] or away[3] or "")
+        elif back := re.fullmatch(r"\* (\S+) is back", talk):
+            yield ("back", back[1])
+        elif kept := re.fullmatch(r"\* (\S+) is not here, and reads it on coming back", talk):
+            yield ("kept", kept[1])
+        elif QUESTION.fullmatch(talk):
+            yield ("asked",)
         else:
             yield from self._talk(talk, recalled=time is not None)
 
     def _talk(self, talk: str, recalled: bool) -> Iterator[Shown]:
         if said := re.fullmatch(r"([^\s*]\S*): (.*)", talk):
             shown: Shown = ("said", *said.groups())
+        elif private := re.fullmatch(r"(\S+) -> you: (.*)", talk):
+            shown = ("private", *private.groups())
+        elif wrote := re.fullmatch(r"you -> (\S+): (.*)", talk):
+            shown = ("wrote", *wrote.groups())
         elif (did := re.fullmatch(r"\* (\S+) (.*)", talk)) and did[1] in PEOPLE:
             shown = ("did", *did.groups())
         else:
@@ -507,6 +591,12 @@ class TextClient(LineClient):
 
 PEOPLE = ("alice", "bob", "carol", "dave", "eve", "frank")
 """Who does something in these suites: in plain text `* alice waves` and `* the server stops` look the same."""
+
+QUESTION = re.compile(
+    r"\* (What is .*\?|The same once more\?|.* What is the password\? .*|This server has a password; what is it\?"
+    r"|Your account goes for good, .* again\.)"
+)
+"""What people are asked for when more is needed."""
 
 
 def names(words: str) -> list[str]:
@@ -524,12 +614,27 @@ class JsonClient(LineClient):
     """A program that speaks JSON."""
 
     _nick = ""
+    _greeted = False
+
+    def __init__(self, world: World, address: str) -> None:
+        super().__init__(world, address)
+        self._said: Counter[object] = Counter()
+        """Texts said here: what else comes under one's own nickname was said on another device."""
 
     def ask(self, request: str, id: str | None = None, /, **fields: object) -> None:
+        self._said[fields.get("text")] += 1
         self.line(json.dumps({request: fields} | ({} if id is None else {"id": id})))
 
     def enter(self, nick: str) -> None:
+        self._greeted = True
         self.ask("hello", nick=nick, history=self.world.chat.settings.history)
+
+    def login(self, nick: str, password: str) -> None:
+        if self._greeted:
+            super().login(nick, password)
+        else:
+            self._greeted = True
+            self.ask("hello", nick=nick, password=password, history=self.world.chat.settings.history)
 
     def say(self, text: str) -> None:
         self.ask("say", text=text)
@@ -546,17 +651,28 @@ class JsonClient(LineClient):
         return [json.loads(line) for line in whole.splitlines()]
 
     def _shown(self) -> list[Shown]:
-        return [shown for told in self.told() for shown in self._read(told)]
+        said = self._said.copy()
+        return [shown for told in self.told() for shown in self._read(told, said)]
 
-    def _read(self, told: dict[str, Any]) -> Iterator[Shown]:
+    def _read(self, told: dict[str, Any], said: Counter[object]) -> Iterator[Shown]:
         match told:
             case {"welcome": {"nick": nick, "rooms": {"lobby": {"members": members}}}}:
                 self._nick = nick
                 yield ("entered", nick, tuple(member for member in members if member != nick))
-            case {"event": "said" | "did" as kind, "nick": nick, "text": text, "history": True}:
-                yield ("recalled", kind, nick, text)
-            case {"event": "said" | "did" as kind, "nick": nick, "text": text}:
-                yield ("echoed", kind, text) if nick == self._nick else (kind, nick, text)
+            case {"event": "said" | "did" | "private" as kind, "nick": nick, "text": text}:
+                own = nick == self._nick
+                shown: Shown = ("wrote", told["to"], text) if own and kind == "private" else (kind, nick, text)
+                if "history" in told:
+                    yield ("recalled", *shown)
+                elif own and said[text]:
+                    said[text] -= 1
+                    yield ("echoed", shown[0], text)
+                else:
+                    yield shown
+            case {"event": "away", "nick": nick, "text": why}:
+                yield ("away", nick, why)
+            case {"event": "back", "nick": nick}:
+                yield ("back", nick)
             case {"event": "joined", "nick": nick}:
                 yield ("joined", nick)
             case {"event": "left", "nick": nick}:
@@ -566,9 +682,16 @@ class JsonClient(LineClient):
                     self._nick = new
                 yield ("renamed", nick, new)
             case {"answer": "who", "members": members}:
-                yield ("here", *members)
+                away = told.get("away", ())
+                yield ("here", *(f"{nick} (away)" if nick in away else nick for nick in members))
+            case {"answer": "msg" | "reply", "to": to, "here": False}:
+                yield ("kept", to)
+            case {"answer": "msg" | "reply", "to": to, "away": why}:
+                yield ("away", to, why)
             case {"answer": name}:
                 yield ("answered", name)
+            case {"refused": {"code": "password_needed" | "not_sure"}}:
+                yield ("asked",)
             case {"refused": _}:
                 yield ("refused",)
             case {"notice": words}:

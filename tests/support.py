@@ -40,6 +40,13 @@ def bounded(seconds: float = 5) -> Callable[[Test[P]], Test[P]]:
     return decorate
 
 
+class Fails:
+    """Whose cursor must not fail."""
+
+    def failed(self, failure: Failure) -> None:
+        failure.raiseException()
+
+
 def needs(program: str, package: str) -> pytest.MarkDecorator:
     """Marks a test that drives `program`. Where it is missing the test is skipped, saying what to install; CI fails."""
     return pytest.mark.skipif(shutil.which(program) is None, reason=f"needs {program}: apt install {package}")

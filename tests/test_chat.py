@@ -9,19 +9,21 @@ from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from chatroom.chat import Chat, Settings
+from chatroom.chat import Settings
 from chatroom.directory import SERVER_LOG
 from chatroom.event import Event, Kind
 from chatroom.names import TABLES
 from chatroom.request import Refused
 from chatroom.storage.memory import MemoryStorage
 
+from .chatting import chat_of
+
 
 def opened(storage: MemoryStorage) -> list[Any]:
     """Open a chat on the storage; what came of it."""
     clock = Clock()
     outcome: list[Any] = []
-    ensureDeferred(Chat(clock, lambda: 0.0, "stamp", Settings()).open(storage)).addBoth(outcome.append)
+    ensureDeferred(chat_of(clock, lambda: 0.0, "stamp", Settings()).open(storage)).addBoth(outcome.append)
     clock.advance(0)
     return outcome
 

@@ -22,8 +22,11 @@ from zope.interface import implementer
 
 from chatroom.client.address import Address
 from chatroom.client.connection import LONGEST_DELAY, WELCOME_TIMEOUT, Link
-from chatroom.client.core import NICK_LONGEST, NICKS_TRIED, Conversation, Said
+from chatroom.client.core import Conversation
+from chatroom.client.face import Said
+from chatroom.client.identity import NICK_LONGEST, NICKS_TRIED, Identity
 from chatroom.client.outbox import WINDOW_BYTES, WINDOW_REQUESTS
+from chatroom.client.questions import Decided, Dialogue
 from chatroom.names import LONGEST
 from chatroom.request import Command, Refused
 from chatroom.storage.memory import MemoryStorage
@@ -50,6 +53,9 @@ class Witness:
 
     def show(self, said: Said, own: bool) -> None:
         self.said.append(said)
+
+    def question(self, dialogue: Dialogue, decided: Decided) -> bool:
+        return False
 
     def moved(self) -> None:
         self.moves += 1
@@ -92,7 +98,7 @@ class Cable:
         self.protocol: Any = None
         self.start()
         self.face = Witness()
-        self.conversation = Conversation(self.face, "c-", "bot")
+        self.conversation = Conversation(self.face, "c-", Identity("bot"))
         self.link = Link(self.time, Address("there:6000", self), self.conversation, jitter=lambda: 0.5)
 
     # The server
@@ -206,6 +212,7 @@ def test_a_conversation_begins_with_a_welcome_of_which_the_token_stays_secret(ca
     (welcome,) = cable.face.welcomes
     assert welcome == {
         "nick": "bot",
+        "account": False,
         "server": "chatroom",
         "version": "",
         "rooms": {"lobby": {"members": ["bot"], "position": "2"}},
@@ -225,7 +232,7 @@ def test_a_nickname_that_is_taken_gets_a_number() -> None:
 
 def test_numbers_end_and_a_long_nickname_stays_one() -> None:
     cable = Cable()
-    cable.conversation = Conversation(cable.face, "c-", "x" * LONGEST)
+    cable.conversation = Conversation(cable.face, "c-", Identity("x" * LONGEST))
     cable.link = Link(cable.time, Address("there", cable), cable.conversation)
     cable.world.enter("x" * LONGEST)
     for number in range(2, NICKS_TRIED + 1):
@@ -239,7 +246,7 @@ def test_numbers_end_and_a_long_nickname_stays_one() -> None:
 @pytest.mark.parametrize(("instead", "becomes"), [("guest", "guest"), ("", None)])
 def test_a_login_name_that_is_no_nickname_has_a_substitute(instead: str, becomes: str | None) -> None:
     cable = Cable()
-    cable.conversation = Conversation(cable.face, "c-", "DOMAIN/user", instead=instead)
+    cable.conversation = Conversation(cable.face, "c-", Identity("DOMAIN/user", instead))
     cable.link = Link(cable.time, Address("there", cable), cable.conversation)
     cable.enter()
     if becomes:
@@ -250,7 +257,7 @@ def test_a_login_name_that_is_no_nickname_has_a_substitute(instead: str, becomes
 
 def test_a_room_that_is_not_there_is_told() -> None:
     cable = Cable()
-    cable.conversation = Conversation(cable.face, "c-", "bot", room="attic")
+    cable.conversation = Conversation(cable.face, "c-", Identity("bot"), room="attic")
     cable.link = Link(cable.time, Address("there", cable), cable.conversation)
     cable.enter()
     assert cable.face.ends == ["there is no room attic"]

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from twisted.internet.error import ConnectError, ConnectionDone, DNSLookupError
@@ -16,9 +17,10 @@ from twisted.python.failure import Failure
 
 from chatroom.client.address import PORT, address, trouble
 from chatroom.client.core import Conversation
+from chatroom.client.identity import Identity
 from chatroom.client.look import Look
 from chatroom.client.options import read
-from chatroom.client.plain import FAILED, FLUSH_TIMEOUT, LEAVE_TIMEOUT, OK, PATIENCE, PlainFace
+from chatroom.client.plain import FAILED, FLUSH_TIMEOUT, HINT, LEAVE_TIMEOUT, OK, PATIENCE, PlainFace
 from chatroom.wire.json import MAX_LINE
 
 MORNING = "2026-11-20T09:12:00.000Z"
@@ -52,6 +54,16 @@ class Terminal(StringTransport):
     def unregisterProducer(self) -> None: ...
 
 
+class Keys:
+    """The terminal's keys, which show what is typed on them, or not."""
+
+    shows = True
+    hidden = False
+
+    def hide(self, hidden: bool) -> None:
+        self.hidden = hidden
+
+
 class Desk:
     """Somebody at a plain face, and the server's side."""
 
@@ -60,9 +72,12 @@ class Desk:
     ) -> None:
         self.clock = Clock()
         self.complaints: list[str] = []
+        self.keys = Keys()
         look = None if json_lines else Look(times, lambda: 1_795_165_920.0)
-        self.face = PlainFace(self.clock, look, typed=typed, piped=piped, complain=self.complaints.append)  # type: ignore[arg-type]
-        self.conversation = self.face.conversation = Conversation(self.face, "c-", "bot")
+        self.face = PlainFace(
+            self.clock, look, terminal=self.keys if typed else None, piped=piped, complain=self.complaints.append
+        )  # type: ignore[arg-type]
+        self.conversation = self.face.conversation = Conversation(self.face, "c-", Identity("bot"))
         self.terminal = Terminal()
         self.face.makeConnection(self.terminal)
         self.status: int | None = None
@@ -71,13 +86,14 @@ class Desk:
     def _ended(self, status: int) -> None:
         self.status = status
 
-    def welcome(self) -> Desk:
+    def welcome(self, account: bool = False) -> Desk:
         self.server = Server()
         self.conversation.connected(self.server)
         self.tell(
             {
                 "welcome": {
                     "nick": "bot",
+                    "account": account,
                     "resume": "secret",
                     "rooms": {"lobby": {"members": ["bot", "al"], "position": "1"}},
                 }
@@ -104,6 +120,9 @@ class Desk:
         text = self.terminal.value().decode()
         self.terminal.clear()
         return text
+
+    def type(self, *lines: str) -> None:
+        self.face.dataReceived("".join(f"{line}\n" for line in lines).encode())
 
     def flush(self) -> None:
         """All that was shown is taken."""
@@ -282,6 +301,130 @@ def test_a_signal_leaves_at_once() -> None:
     assert desk.server.asked()[-1] == {"quit": {}}
 
 
+# What a person is asked
+
+NEEDED: dict[str, Any] = {
+    "refused": {"code": "password_needed", "words": "bot is somebody's own. What is it?", "asked": "password"},
+    "id": "c-",
+}
+
+
+def stranger(**more: bool) -> Desk:
+    """Somebody who is about to come in, and has to say more."""
+    desk = Desk(**more)
+    desk.server = Server()
+    desk.conversation.connected(desk.server)
+    desk.server.clear()
+    desk.tell(NEEDED)
+    return desk
+
+
+def test_a_password_is_asked_for_hidden_and_the_next_line_is_it() -> None:
+    desk = stranger(typed=True)
+    assert desk.shown() == "* bot is somebody's own. What is it?\n"
+    assert desk.keys.hidden
+    assert desk.terminal.producerState == "producing"
+    desk.type("correct horse")
+    assert not desk.keys.hidden
+    assert [asked["hello"] for asked in desk.server.asked()] == [
+        {"nick": "bot", "password": "correct horse", "history": 0},
+    ]
+    assert desk.shown() == ""
+
+
+def test_a_pipe_that_is_asked_fails_with_the_words() -> None:
+    desk = stranger()
+    desk.flush()
+    assert desk.status == FAILED
+    assert desk.complaints == ["bot is somebody's own. What is it?", HINT]
+
+
+def test_the_end_of_input_is_no_answer() -> None:
+    desk = stranger(typed=True)
+    desk.face.readConnectionLost()
+    desk.flush()
+    assert not desk.keys.hidden
+    assert desk.status == FAILED
+    assert desk.complaints == ["you did not come in"]
+
+
+def test_a_signal_at_a_question_leaves_and_what_is_typed_is_seen() -> None:
+    desk = stranger(typed=True)
+    desk.face.leave()
+    assert not desk.keys.hidden
+    assert desk.server.asked() == [{"quit": {}}]
+
+
+def test_what_was_typed_before_a_question_is_no_answer_to_it() -> None:
+    desk = Desk(typed=True).welcome()
+    desk.conversation.lost("gone")
+    desk.type("to the room")
+    desk.conversation.connected(desk.server)
+    desk.server.clear()
+    desk.tell({"refused": {"code": "resume_unknown", "words": "nobody"}, "id": "c-"})
+    desk.tell({**NEEDED, "refused": {**NEEDED["refused"], "asked": "server_password"}})
+    assert desk.keys.hidden
+    assert not any("to the room" in str(asked) for asked in desk.server.asked())
+    desk.type("secret one")
+    assert [asked["hello"]["server_password"] for asked in desk.server.asked()] == ["secret one"]  # type: ignore[index]
+    desk.tell({"welcome": {"nick": "bot", "resume": "t", "rooms": {"lobby": {"members": ["bot"], "position": "1"}}}})
+    desk.tell({"answer": "echo", "on": True, "id": "c-"})
+    assert [asked["say"] for asked in desk.server.asked() if "say" in asked] == [{"words": "to the room"}]
+
+
+@pytest.mark.parametrize(
+    ("account", "typed", "asked"),
+    [
+        (False, ["/register", "correct horse", "correct horse"], {"register": {"words": "correct horse"}}),
+        (False, ["/login al", "correct horse"], {"login": {"words": "al correct horse"}}),
+        (True, ["/password", "old one", "new one", "new one"], {"password": {"old": "old one", "new": "new one"}}),
+        (True, ["/forget-me", "bot"], {"forget-me": {"sure": True}}),
+    ],
+)
+def test_before_a_command_the_person_is_asked_what_it_takes(
+    account: bool, typed: list[str], asked: dict[str, object]
+) -> None:
+    command, *answers = typed
+    desk = Desk(typed=True).welcome(account)
+    desk.type(command)
+    for answer in answers:
+        assert desk.keys.hidden == (command != "/forget-me")
+        desk.type(answer)
+    assert not desk.keys.hidden
+    assert desk.server.asked() == [{**asked, "id": "c-1"}]
+    assert all(answer not in desk.shown() for answer in answers if answer != "bot")
+
+
+def test_an_empty_answer_changes_nothing_and_the_next_line_is_said() -> None:
+    desk = Desk(typed=True).welcome()
+    desk.type("/register", "", "hello")
+    assert desk.shown() == "* What is to be the password of bot?\n* nothing was changed\n"
+    assert [asked["say"] for asked in desk.server.asked()] == [{"words": "hello"}]
+
+
+def test_events_are_shown_while_a_question_waits() -> None:
+    desk = Desk(typed=True).welcome()
+    desk.type("/register")
+    desk.tell(event("said", text="hi"))
+    assert desk.shown() == "* What is to be the password of bot?\nal: hi\n"
+    assert desk.keys.hidden
+
+
+def test_a_pipe_is_not_asked_before_a_command() -> None:
+    desk = Desk().welcome()
+    desk.type("/register")
+    assert desk.server.asked() == [{"register": {"words": ""}, "id": "c-1"}]
+
+
+@pytest.mark.parametrize(("json_lines", "shows"), [(True, True), (False, False)])
+def test_a_question_does_not_go_where_a_program_reads(json_lines: bool, shows: bool) -> None:
+    desk = Desk(typed=True, json_lines=json_lines).welcome()
+    desk.keys.shows = shows
+    desk.type("/register")
+    assert desk.shown() == ""
+    assert desk.complaints == ["What is to be the password of bot?"]
+
+
 # What is shown
 
 
@@ -298,6 +441,14 @@ SHOWN = [
     (event("left", reason="enough"), "* al left (enough)\n"),
     (event("renamed", new="alex"), "* al is now alex\n"),
     (event("started", members=[]), ""),
+    (event("away", text="lunch"), "* al is away (lunch)\n"),
+    (event("away", text=""), "* al is away\n"),
+    (event("back"), "* al is back\n"),
+    (event("private", to="bot", text="hi\nthere"), "al -> you: hi\nal -> you: there\n"),
+    (event("private", nick="bot", to="al", text="hi"), "you -> al: hi\n"),
+    (event("private", nick="bot", to="bot", text="hi"), "you -> bot: hi\n"),
+    (event("private", nick="bob", to="al", text="hi"), "bob -> al: hi\n"),
+    (event("private", to="bot", text="hi", history=True), "[2026-11-20 10:12] al -> you: hi\n"),
     (event("rolled", dice=6), ""),
     (event("said", text="before", history=True), "[2026-11-20 10:12] al: before\n"),
     (event("said", text="red\x1b[31m\x07\u202e \r\x9b"), "al: red[31m  \n"),
@@ -321,6 +472,24 @@ def test_one_s_own_lines_are_not_shown() -> None:
     desk.face.dataReceived(b"mine\n")
     desk.confirm(1)
     assert desk.shown() == ""
+
+
+def test_one_s_own_private_messages_are_not_shown_but_what_is_said_of_them() -> None:
+    desk = Desk().welcome()
+    desk.type("/msg al hi")
+    desk.tell(
+        event("private", nick="bot", to="al", text="hi", id="c-1"),
+        {"answer": "msg", "words": "al is away: lunch", "to": "al", "id": "c-1"},
+    )
+    assert desk.shown() == "* al is away: lunch\n"
+
+
+def test_what_was_written_under_a_nickname_that_one_had_is_one_s_own() -> None:
+    desk = Desk().welcome()
+    desk.tell(event("renamed", nick="bot", new="robot"))
+    desk.shown()
+    desk.tell(event("private", nick="bot", to="al", text="hi"), event("private", to="bot", text="hi"))
+    assert desk.shown() == "you -> al: hi\nal -> you: hi\n"
 
 
 def test_the_welcome_is_shown_once() -> None:

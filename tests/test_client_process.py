@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import io
 import json
 import os
 import random
@@ -13,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -168,7 +170,7 @@ def test_commands_and_bye(server: Server, alice: Person) -> None:
 def test_a_command_that_is_none_fails_and_the_rest_is_said(server: Server) -> None:
     status, out, err = run(server, "--no-history", sent=b"/bogus\nsaid\n")
     assert (status, err) == (1, "")
-    assert "! no command /bogus; /help lists the commands\n" in out
+    assert "! no command /bogus; " in out
     assert server.said() == ["said"]
 
 
@@ -363,6 +365,120 @@ def test_a_server_that_stops_and_starts_is_come_back_to(tmp_path: Path) -> None:
         assert server.said() == ["still here"]
 
 
+# Accounts
+
+PASSWORD = "correct horse"
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    """A file with the password."""
+    path = tmp_path / "password"
+    path.write_text(f"{PASSWORD}\n")
+    path.chmod(0o600)
+    return path
+
+
+def account(server: Server, nick: str) -> None:
+    """Make one."""
+    assert run(server, "--nick", nick, sent=f"/register {PASSWORD}\n".encode())[0] == 0
+
+
+def test_a_pipe_with_a_password_file_is_who_it_says(server: Server, alice: Person, secret: Path) -> None:
+    account(server, "bot")
+    status, out, err = run(
+        server, "--nick", "bot", "--no-history", "--password-file", str(secret), sent=b"deploy done\n"
+    )
+    assert (status, err) == (0, "")
+    assert out.splitlines()[0].startswith("* You are bot, in #lobby with alice.")
+    alice.expect("bot: deploy done\r\n")
+
+
+def test_a_pipe_without_it_fails_with_the_words_and_does_not_wait(server: Server, secret: Path) -> None:
+    account(server, "bot")
+    status, out, err = run(server, "--nick", "bot", sent=b"deploy done\n")
+    assert (status, out) == (1, "")
+    first, hint = err.splitlines()
+    assert first == "chatroom: bot is somebody's own. What is the password? (An empty line: another nickname.)"
+    assert "--password-file FILE" in hint
+    assert server.said() == []
+    secret.write_text("another one\n")
+    status, out, err = run(server, "--nick", "bot", "--password-file", str(secret), sent=b"deploy done\n")
+    assert (status, out) == (1, "")
+    assert err.splitlines()[0] == "chatroom: wrong name or password"
+
+
+@pytest.mark.parametrize(
+    ("mode", "text", "words"),
+    [
+        (0o644, f"{PASSWORD}\n", "everybody on this machine can read it; chmod o-r it first"),
+        (0o600, "\n", "its first line is empty"),
+        (0o600, "", "its first line is empty"),
+        (None, "", "No such file or directory"),
+    ],
+)
+def test_a_password_file_that_cannot_be_one_is_told(tmp_path: Path, mode: int | None, text: str, words: str) -> None:
+    path = tmp_path / "password"
+    if mode is not None:
+        path.write_text(text)
+        path.chmod(mode)
+    for option in ("--password-file", "--server-password-file"):
+        status, _, err = run("localhost:1", option, str(path))
+        assert status == 2
+        assert err.splitlines()[-1] == f"chatroom: error: argument {option}: {path}: {words}"
+        assert PASSWORD not in err
+
+
+def test_a_server_s_password_comes_from_a_file_too(tmp_path: Path, secret: Path) -> None:
+    with Server(tmp_path, "--server-password-file", str(secret)) as server:
+        assert run(server, "--server-password-file", str(secret), sent=b"hi\n")[::2] == (0, "")
+        status, _, err = run(server, sent=b"hi\n")
+        assert (status, err.splitlines()[0]) == (1, "chatroom: This server has a password; what is it?")
+        assert server.said() == ["hi"]
+
+
+def test_private_messages_go_from_one_to_the_other(server: Server) -> None:
+    with begin(server, "--nick", "bob") as bob, begin(server, "--nick", "carol") as carol:
+        for client in (bob, carol):
+            assert client.stdout is not None
+            assert b"You are" in client.stdout.readline()
+        assert carol.stdin is not None
+        carol.stdin.write(b"/msg bob hi there\n")
+        carol.stdin.flush()
+        lines = iter(bob.stdout.readline, b"")  # type: ignore[union-attr]
+        assert next(line for line in lines if b"->" in line) == b"carol -> you: hi there\n"
+        assert bob.stdin is not None
+        bob.stdin.write(b"/reply and you\n/away lunch\n")
+        bob.stdin.close()
+        assert bob.wait(PATIENCE) == 0
+        out, err = carol.communicate(timeout=PATIENCE)
+    assert (carol.returncode, err) == (0, b"")
+    shown = [line for line in out.decode().splitlines() if "joined" not in line]
+    assert shown == ["bob -> you: and you", "* bob is away (lunch)", "* bob left"]
+
+
+def test_what_was_written_to_who_was_away_comes_once_through_a_line_that_is_cut_again_and_again(
+    server: Server, secret: Path
+) -> None:
+    account(server, "bot")
+    lines = [f"{number} {'x' * (1 + number % 40)}" for number in range(300)]
+    run(server, "--nick", "eve", sent="".join(f"/msg bot {line}\n" for line in lines[:150]).encode())
+    cutter = Cutter(server.port, 1, 1000, 20_000)
+    with begin(f"127.0.0.1:{cutter.port}", "--json", "--nick", "bot", "--password-file", str(secret)) as client:
+        run(server, "--nick", "eve", sent="".join(f"/msg bot {line}\n" for line in lines[150:]).encode())
+        assert client.stdin is not None
+        client.stdin.write(b"".join(b"/msg bot own %d\n" % number for number in range(100)))
+        client.stdin.close()
+        assert client.stdout is not None
+        shown = [json.loads(line) for line in client.stdout.read().splitlines()]
+        assert client.wait(PATIENCE) == 0
+    cutter.close()
+    assert cutter.cuts > 2
+    texts = [said["text"] for said in shown if said.get("event") == "private"]
+    assert [text for text in texts if not text.startswith("own")] == lines
+    assert [text for text in texts if text.startswith("own")] == [f"own {number}" for number in range(100)]
+
+
 # Servers that are not there
 
 
@@ -509,6 +625,117 @@ def test_a_plain_terminal(server: Server, alice: Person, tmp_path: Path) -> None
     alice.expect("bob left\r\n")
 
 
+def echoes(screen: pexpect.spawn[str]) -> bool:
+    """Whether what is typed is seen."""
+    return bool(termios.tcgetattr(screen.child_fd)[3] & termios.ECHO)
+
+
+@pytest.fixture
+def screen(server: Server, tmp_path: Path) -> Iterator[pexpect.spawn[str]]:
+    """Who comes to a terminal as bob, which is an account's nickname; `seen` is all that stood on it."""
+    account(server, "bob")
+    with terminal([*CLIENT, f"127.0.0.1:{server.port}", "--no-history", "--nick", "bob"], tmp_path) as bob:
+        bob.logfile_read = seen = io.StringIO()
+        bob.expect(r"\* bob is somebody's own\. What is the password\?.*\n")
+        until(lambda: not echoes(bob), "nothing is seen of what is typed")
+        yield bob
+        assert PASSWORD not in seen.getvalue()
+
+
+def test_the_nickname_of_an_account_is_asked_for_and_the_password_is_not_seen(
+    screen: pexpect.spawn[str], alice: Person
+) -> None:
+    screen.sendline("wrong one")
+    screen.expect(r"\* wrong name or password; what is the password of bob\?.*\n")
+    screen.sendline(PASSWORD)
+    screen.expect(r"\* You are bob, in #lobby.*\n")
+    assert echoes(screen)
+    screen.sendline("hello")
+    alice.expect("bob: hello\r\n")
+    screen.sendline("/password")
+    for question, answer in (
+        ("What is the password now", PASSWORD),
+        ("What is to be the password of bob", f"{PASSWORD} 2"),
+        ("The same once more", f"{PASSWORD} 2"),
+    ):
+        screen.expect(question)
+        assert not echoes(screen)
+        screen.sendline(answer)
+    screen.expect("your password was changed")
+    assert echoes(screen)
+    screen.sendline("/forget-me")
+    screen.expect("type bob again")
+    assert echoes(screen)
+    screen.sendline("bob")
+    screen.expect("your account is no more")
+    screen.expect(pexpect.EOF)
+    assert screen.wait() == 0
+
+
+def test_another_nickname_can_be_had_and_registered_and_logged_out_of(screen: pexpect.spawn[str]) -> None:
+    screen.sendline("")
+    screen.expect(r"\* What nickname would you like\?")
+    assert echoes(screen)
+    screen.sendline("bert")
+    screen.expect(r"\* You are bert")
+    screen.sendline("/login bob")
+    screen.expect("What is the password of bob")
+    assert not echoes(screen)
+    screen.sendline(PASSWORD)
+    screen.expect(r"\* You are bob")
+    assert echoes(screen)
+    screen.sendline("/logout")
+    screen.expect("you are logged out")
+    screen.expect(pexpect.EOF)
+    assert screen.wait() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_at_a_hidden_question_gives_the_terminal_back(screen: pexpect.spawn[str], number: int) -> None:
+    screen.kill(number)
+    screen.expect(pexpect.EOF)
+    assert echoes(screen)
+    screen.wait()
+    assert screen.exitstatus == 128 + number
+
+
+def test_the_end_of_input_at_a_hidden_question_gives_the_terminal_back(screen: pexpect.spawn[str]) -> None:
+    screen.sendeof()
+    screen.expect("you did not come in")
+    screen.expect(pexpect.EOF)
+    assert echoes(screen)
+    assert screen.wait() == 1
+
+
+def test_a_shell_gets_its_terminal_back_when_the_client_is_stopped_or_ended_at_a_question(
+    server: Server, tmp_path: Path
+) -> None:
+    account(server, "bob")
+    with terminal(["bash", "--norc", "--noediting", "-i"], tmp_path) as shell:
+        shell.sendline(f"PS1='$''> '; {' '.join(CLIENT)} 127.0.0.1:{server.port} --nick bob")
+        shell.expect("What is the password")
+        until(lambda: not echoes(shell), "nothing is seen of what is typed")
+        shell.sendcontrol("z")
+        shell.expect("Stopped")
+        shell.expect_exact("$> ")
+        shell.sendline("stty -a | grep -ow -e -echo -e echo")
+        shell.expect(r"\r\n(-?echo)\r\n")
+        assert shell.match[1] == "echo"  # type: ignore[index]
+        shell.sendline("fg")
+        until(lambda: not echoes(shell), "nothing is seen of what is typed")
+        shell.sendline(PASSWORD)
+        shell.expect(r"\* You are bob")
+        assert echoes(shell)
+        shell.sendline("/password")
+        shell.expect("What is the password now")
+        until(lambda: not echoes(shell), "nothing is seen of what is typed")
+        shell.sendintr()
+        shell.expect_exact("$> ")
+        shell.sendline("stty -a | grep -ow -e -echo -e echo")
+        shell.expect(r"\r\n(-?echo)\r\n")
+        assert shell.match[1] == "echo"  # type: ignore[index]
+
+
 CONSOLE = [sys.executable, "-c", RUN_TWISTD, "-n", "--pidfile=", "chatroom", "--line", "off", "--console", "alice"]
 
 
@@ -535,6 +762,24 @@ def test_who_starts_the_server_is_in_the_room_from_the_same_terminal(tmp_path: P
         console.close()
         assert console.exitstatus == 0 or console.signalstatus == signal.SIGINT
         assert "Traceback" not in log.read_text()
+
+
+def test_the_owner_of_the_server_is_asked_for_the_password_on_its_terminal(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        account(server, "alice")
+    with terminal(CONSOLE, tmp_path) as console:
+        console.logfile_read = seen = io.StringIO()
+        console.expect(r"\* alice is somebody's own\. What is the password\?.*\n")
+        until(lambda: not echoes(console), "nothing is seen of what is typed")
+        console.sendline(PASSWORD)
+        console.expect(r"\* You are alice, alone in #lobby\..*\n")
+        assert echoes(console)
+        console.sendline("/password")
+        console.expect("What is the password now")
+        until(lambda: not echoes(console), "nothing is seen of what is typed")
+        console.sendintr()
+        console.expect(pexpect.EOF)
+        assert PASSWORD not in seen.getvalue()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

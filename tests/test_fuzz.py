@@ -75,7 +75,7 @@ FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "telnet is lost between two pieces": lambda patch: patch.setattr(
         LineInput, "feed", cut_amid_a_sequence(LineInput.feed)
     ),
-    "a command fails": lambda patch: patch.setattr("chatroom.commands.NAMES_IN_LINE", 0),
+    "a command fails": lambda patch: patch.setattr("chatroom.commands.talk.NAMES_IN_LINE", 0),
 }
 
 

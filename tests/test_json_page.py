@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from chatroom.commands import COMMANDS, HISTORY
-from chatroom.event import Kind
+from chatroom.commands import COMMANDS
+from chatroom.commands.talk import HISTORY
+from chatroom.entering import TOKEN_BYTES
+from chatroom.event import Kind, Sort
 from chatroom.names import LONGEST
 from chatroom.patience import GREETING_PAUSE
-from chatroom.session import TOKEN_BYTES
 from chatroom.table import NUMBER_MAX
 from chatroom.wire.json import ID_LONGEST, MAX_LINE, MAX_LINES
 
@@ -50,8 +51,10 @@ def codes(file: Path) -> Iterator[str]:
     """Those with which this file refuses something."""
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Refused":
-            assert isinstance(node.args[0], ast.Constant), f"{file}:{node.lineno} refuses without a code to read"
-            yield str(node.args[0].value)
+            one = node.args[0]
+            for code in (one.body, one.orelse) if isinstance(one, ast.IfExp) else (one,):
+                assert isinstance(code, ast.Constant), f"{file}:{node.lineno} refuses without a code to read"
+                yield str(code.value)
 
 
 def test_the_page_has_the_codes_of_the_server_and_no_others() -> None:
@@ -61,20 +64,21 @@ def test_the_page_has_the_codes_of_the_server_and_no_others() -> None:
 
 
 def test_the_page_has_every_command_with_all_its_fields() -> None:
-    asked = dict(re.findall(r'^`\{"(\w+)": (.*)\}`$', row)[0] for row in rows("In: requests"))
+    asked = dict(re.findall(r'^`\{"([\w-]+)": (.*)\}`$', row)[0] for row in rows("In: requests"))
     asked["hello"] = re.findall(r'^`\{"hello": (.*)\}`$', PAGE, re.MULTILINE)[0]
     commands = {ask.name: ask for ask in COMMANDS if ask.name != "enter"}  # the word of people for hello
     assert asked.keys() == commands.keys()
     for name, fields in asked.items():
-        shown = re.findall(r'"(\w+)"(\??):', re.sub(r'\{"lobby".*?\}\}', "{}", fields))
+        shown = re.findall(r'"(\w+)"(\??):', re.sub(r'\{"(?:lobby".*?\}|after".*?)\}', "{}", fields))
         known = {parameter.field: parameter.optional for parameter in commands[name].parameters}
         if name == "hello":  # this or that
             known["nick"] = False
         assert {field: bool(optional) for field, optional in shown} == known
 
 
-def test_the_page_has_every_kind_of_event_that_is_read_in_a_room() -> None:
-    kinds = {kind.value for kind in Kind} - {Kind.CLAIMED.value, Kind.RELEASED.value}
+def test_the_page_has_every_kind_of_event_that_is_read_in_a_room_or_an_inbox() -> None:
+    in_server_log = {Kind.CLAIMED, Kind.RELEASED, Kind.ATTACHED, Kind.DETACHED}
+    kinds = {kind.value for kind in Kind if kind.sort is not Sort.STATE and kind not in in_server_log}
     (heads,) = re.findall(r"^\| `event` \|.*?\n\n", PAGE, re.DOTALL | re.MULTILINE)
     assert set(re.findall(r"^\| `(\w+)` \|", heads, re.MULTILINE)) - {"event"} == kinds
 

@@ -24,14 +24,18 @@ from zope.interface import alsoProvides
 from chatroom import options, service
 from chatroom.client.address import CONNECT_TIMEOUT, NEXT_ADDRESS, address
 from chatroom.client.connection import LONGEST_LINE, ServerLines
-from chatroom.commands import HISTORY
+from chatroom.commands import private
+from chatroom.commands.people import AWAY_LONGEST
+from chatroom.commands.talk import HISTORY
 from chatroom.event import Entry, Event, Kind
 from chatroom.log import PAGE_ENTRIES, Log, Reader
 from chatroom.options import ROOM_LONGEST, room
+from chatroom.passwords import LONGEST, SHORTEST
+from chatroom.person import DEVICES
 from chatroom.protocols import line
 from chatroom.protocols.proxied import HEADER_TIMEOUT, _ProxiedFactory
 from chatroom.protocols.tcp import LOOK_AGAIN, LOOKS_APART, Pulse
-from chatroom.recall import PRESENCE_ENTRIES
+from chatroom.recall import FOLDED_ENTRIES
 from chatroom.room import Room
 from chatroom.seams import NotSaved
 from chatroom.storage import sqlite_file
@@ -40,7 +44,7 @@ from chatroom.storage.sqlite import SqliteStorage
 from chatroom.wire.text import TEXT
 
 from .chatting import SlowStorage, Socket, World
-from .support import bounded
+from .support import Fails, bounded
 
 
 def event(kind: Kind, number: int, text: str = "") -> Event:
@@ -54,6 +58,71 @@ def test_a_room_has_a_name_of_so_many_characters() -> None:
     assert room("x" * ROOM_LONGEST) == "x" * ROOM_LONGEST
     with pytest.raises(ValueError, match=r"^'x{51}' cannot be a room's name: 1 to 50 characters without spaces and #$"):
         room("x" * (ROOM_LONGEST + 1))
+
+
+def test_a_password_has_so_many_characters() -> None:
+    world = World()
+    alice, bob = world.enter_all("alice", "bob")
+    alice.line(f"/register {'x' * (SHORTEST - 1)}")
+    assert alice.lines()[-1] == f"! a password has at least {SHORTEST} characters"
+    alice.line(f"/register {'x' * SHORTEST}")
+    assert "alice is your own now" in alice.lines()[-1]
+    bob.line(f"/register {'x' * (LONGEST + 1)}")
+    assert bob.lines()[-1] == f"! a password has 1 to {LONGEST} characters, none of them a control character"
+    bob.line(f"/register {'x' * LONGEST}")
+    assert "bob is your own now" in bob.lines()[-1]
+
+
+def test_an_account_is_here_on_so_many_devices() -> None:
+    world = World()
+    first = world.enter("alice")
+    first.line("/register correct horse")
+    world.settle()
+    devices = [world.connect() for _ in range(DEVICES)]
+    for device in devices:
+        device.line("/login alice correct horse")
+    assert [device.lines()[-1].startswith("* You are alice, ") for device in devices] == [True] * (DEVICES - 1) + [
+        False
+    ]
+    assert devices[-1].lines()[-1] == f"! alice is here on {DEVICES} devices already, the most there can be"
+    first.line("/quit")
+    world.settle()
+    devices[-1].line("/login alice correct horse")
+    assert devices[-1].lines()[-1].startswith("* You are alice, ")
+
+
+def test_one_ignores_so_many_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(private, "IGNORED", 2)
+    world = World()
+    alice, *_ = world.enter_all("alice", "bob", "carol", "dave")
+    for nick in ("bob", "carol", "carol", "dave"):
+        alice.line(f"/ignore {nick}")
+    assert alice.lines()[-2:] == [
+        "* you read nothing more of carol",
+        "! you ignore 2 people already, the most there can be",
+    ]
+
+
+def test_who_wrote_last_is_looked_for_among_so_many_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(private, "REPLY_ENTRIES", 3)
+    world = World()
+    alice, bob = world.enter_all("alice", "bob")
+    bob.line("/msg alice hello")
+    for number in range(2):
+        alice.line(f"/msg bob {number}")
+    alice.line("/reply one")
+    bob.heard()
+    assert bob.lines()[-1] == "alice -> you: one"
+    alice.line("/reply two")
+    assert alice.lines()[-1] == "! nobody has written to you"
+
+
+def test_why_one_is_away_has_so_many_characters() -> None:
+    alice = World().enter("alice")
+    alice.line(f"/away {'x' * (AWAY_LONGEST + 1)}")
+    assert alice.lines()[-1] == f"! why you are away has at most {AWAY_LONGEST} characters"
+    alice.line(f"/away {'x' * AWAY_LONGEST}")
+    assert alice.lines()[-1] == f"* alice is away ({'x' * AWAY_LONGEST})"
 
 
 def test_no_longer_lines_can_be_allowed_than_fit() -> None:
@@ -144,7 +213,7 @@ def test_a_page_has_so_many_entries() -> None:
     storage, pages = MemoryStorage(), Pages()
     log = Log("#tea", storage, lambda entries: None)
     ensureDeferred(log.open())
-    reader = Reader(log.tip, TEXT, pages, "me", False, pytest.fail)
+    reader = Reader(log.tip, TEXT, pages, "me", False, Fails())
     storage.append([("#tea", event(Kind.SAID, number, "x")) for number in range(PAGE_ENTRIES + 1)])
     log.advance(reader)
     assert [page.count(b"\n") for page in pages.written] == [PAGE_ENTRIES, 1]
@@ -167,12 +236,12 @@ class CountingStorage(MemoryStorage):
 
 def test_a_start_reads_who_came_and_went_however_many() -> None:
     storage = CountingStorage()
-    joined = [("#tea", event(Kind.JOINED, number)) for number in range(PRESENCE_ENTRIES + 3)]
+    joined = [("#tea", event(Kind.JOINED, number)) for number in range(FOLDED_ENTRIES + 3)]
     storage.append([("#tea", event(Kind.STARTED, 0)), *joined])
     tea = Room("tea", storage)
     ensureDeferred(tea.open())
     assert len(tea.members.nicks) == len(joined)
-    assert storage.given[:4] == [1, PRESENCE_ENTRIES, 3, 0]
+    assert storage.given[:4] == [1, FOLDED_ENTRIES, 3, 0]
 
 
 # SQLite
@@ -228,7 +297,7 @@ def test_the_server_stops_in_time_though_the_disk_and_a_reader_do_not() -> None:
     storage = SlowStorage()
     world = World(storage=storage)
     alice, bob = world.enter_all("alice", "bob")
-    serving = service.ChatService(world.clock, world.chat, lambda: storage, [], pytest.fail)
+    serving = service.ChatService(world.clock, world.chat, lambda: storage, [], pytest.fail, None, lambda: None)
     serving._storage = storage
     bob.stall()
     storage.slow = True
@@ -253,7 +322,7 @@ class HangingStorage(MemoryStorage):
 def test_a_storage_that_does_not_close_keeps_the_server_no_longer() -> None:
     storage = HangingStorage()
     world = World(storage=storage)
-    serving = service.ChatService(world.clock, world.chat, lambda: storage, [], pytest.fail)
+    serving = service.ChatService(world.clock, world.chat, lambda: storage, [], pytest.fail, None, lambda: None)
     serving._storage = storage
     stopped: list[object] = []
     serving.stopService().addCallback(stopped.append)

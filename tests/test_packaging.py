@@ -134,11 +134,12 @@ def test_twistd_tells_the_version_of_chatroom(installed: Environment) -> None:
     assert __version__ in installed.run(installed.twistd, "chatroom", "--version").split()
 
 
-def test_the_client_is_there_as_a_program(installed: Environment, source: Path) -> None:
-    told = f"chatroom {__version__}"
-    assert installed.run("-m", "chatroom.client", "--version").strip() == told
+@pytest.mark.parametrize(("program", "module"), [("chatroom", "chatroom.client"), ("chatroomctl", "chatroom.control")])
+def test_it_is_there_as_a_program(installed: Environment, source: Path, program: str, module: str) -> None:
+    told = f"{program} {__version__}"
+    assert installed.run("-m", module, "--version").strip() == told
     if installed.variables.get("PYTHONPATH") != str(source):  # a checkout has no scripts
-        assert installed.run(installed.where / "bin" / "chatroom", "--version").strip() == told
+        assert installed.run(installed.where / "bin" / program, "--version").strip() == told
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from chatroom.seams import Batch, NotSaved
 from chatroom.storage.memory import MemoryStorage
 from chatroom.storage.sqlite import SqliteStorage
 
+from .again import left_behind
 from .chatting import FailingStorage, JsonClient, SlowStorage, TextClient, World
 from .support import LoggedErrors
 
@@ -40,7 +41,9 @@ class Disk:
     def __init__(self, path: Path) -> None:
         self._calls: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self._storage = SqliteStorage(str(path), reactor=self)  # type: ignore[arg-type]
+        self.start = self._storage.start
         self.position = self._storage.position
+        self.unfollow = self._storage.unfollow
 
     def callFromThread(self, call: Callable[..., object], *args: object) -> None:
         self._calls.put(partial(call, *args))
@@ -56,6 +59,15 @@ class Disk:
 
     def follow(self, log: str, committed: Any) -> Deferred[Position]:
         return self._watched(self._storage.follow(log, committed))
+
+    def rename(self, by: str, nick: str) -> Deferred[None]:
+        return self._watched(self._storage.rename(by, nick))
+
+    def blank(self, log: str, by: str, detail: str, before: Position) -> Deferred[None]:
+        return self._watched(self._storage.blank(log, by, detail, before))
+
+    def erase(self, log: str) -> Deferred[None]:
+        return self._watched(self._storage.erase(log))
 
     def _watched(self, work: Deferred[Any]) -> Deferred[Any]:
         self.under_way += 1
@@ -78,14 +90,6 @@ class DiskWorld(World):
         while self.storage.under_way:  # type: ignore[attr-defined]
             self.storage.come_back()  # type: ignore[attr-defined]
             super().settle()
-
-
-def left_behind(storage: MemoryStorage) -> MemoryStorage:
-    """What the next process finds, and the one before cannot change any more."""
-    found = MemoryStorage()
-    found._logs = {log: entries.copy() for log, entries in storage._logs.items()}
-    found._firsts = storage._firsts.copy()
-    return found
 
 
 class Place:
@@ -322,6 +326,7 @@ def test_a_start_tells_who_is_still_here_those_who_are_here_longest_first(place:
         assert started["members"] == [f"{name}{start}" for name in ("carol", "alice", "bob", "dave")]
         for program in programs:
             back(world, token(program)).quit()
+        world.settle()
 
 
 def test_once_the_time_is_over_others_see_them_leave_and_nobody_can_come_back(world: World) -> None:
@@ -501,7 +506,7 @@ def test_a_token_is_text(world: World, wrong: Any) -> None:
 def test_what_the_store_knows_of_a_token_brings_nobody_back(world: World) -> None:
     alice = world.enter("alice")
     digest = sha256(token(alice).encode()).hexdigest()
-    assert digest in world.chat.staying
+    assert digest in world.chat.devices
     assert code(back(world, digest)) == "resume_unknown"
 
 
@@ -693,7 +698,7 @@ def test_who_is_too_late_with_a_nickname_while_it_is_being_saved_is_nobody(logge
     world.settle()
     storage.commit()
     assert events(bob) == [("joined", "alice"), ("left", "alice")]
-    assert len(world.chat.staying) == 1
+    assert len(world.chat.devices) == 1
 
 
 def test_who_is_back_too_late_on_a_connection_that_ended_may_still_come_back_on_another() -> None:
@@ -803,6 +808,7 @@ def test_who_comes_back_resends_what_they_saw_no_event_for(place: Place, how: st
         world = place.world
         alice.hang_up()
     alice = back(world, token(alice), seen)
+    alice.told()  # all that was missed: without waiting for it, the disk decides which comes first
     for id, text in (("1", "one"), ("2", "two")):
         alice.ask("say", id, text=text)
     talk = [event for event in events(alice) if event != ("started", "")]

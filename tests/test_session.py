@@ -17,11 +17,13 @@ from chatroom.commands import COMMANDS
 from chatroom.event import Kind
 from chatroom.intake import Hold, Intake
 from chatroom.request import Answer, Refused
+from chatroom.rights import Right
+from chatroom.seams import Peer
 from chatroom.session import Session
 from chatroom.table import Parameter, Table, Takes
 from chatroom.wire.text import TEXT
 
-from .chatting import DISK_FULL, Client, FailingStorage, JsonClient, SlowStorage, World
+from .chatting import DISK_FULL, Client, FailingStorage, JsonClient, SlowStorage, World, chat_of
 from .support import LoggedErrors
 
 
@@ -146,7 +148,7 @@ def test_a_client_that_writes_much_before_it_reads_loses_nothing() -> None:
 
 def test_who_asks_and_does_not_read_costs_one_answer_of_memory() -> None:
     table, answered = Table(), 0
-    table.command("enter", *COMMANDS.find("enter").parameters, for_strangers=True)(COMMANDS.find("enter").function)
+    table.command("enter", *COMMANDS.find("enter").parameters, right=Right.ASK)(COMMANDS.find("enter").function)
 
     @table.command("tell")
     async def tell(session: Session) -> Answer:
@@ -386,7 +388,7 @@ class Desk:
         self.waiting = 0
         self.room = float("inf")
         self.session = Session(world.chat, table, TEXT, self)
-        self.session.start(self, "127.0.0.1")
+        self.session.start(self, Peer("127.0.0.1", True, True, "TCP"))
 
     def write(self, data: bytes) -> None:
         self.written += data
@@ -585,7 +587,7 @@ def test_who_is_gone_amid_history_stops_it_being_read(stalled: bool) -> None:
 def buggy_table() -> Table:
     table = Table()
     for ask in COMMANDS:
-        table.command(ask.name, *ask.parameters, for_strangers=ask.for_strangers, listed=ask.listed)(ask.function)
+        table.command(ask.name, *ask.parameters, right=ask.right, listed=ask.listed)(ask.function)
 
     @table.command("crash")
     async def crash(session: Session) -> Answer:
@@ -705,7 +707,7 @@ def test_times_never_go_back(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     times: list[int] = []
     now = [1000.0]
-    chat: Any = type(world.chat)(world.clock, lambda: now[0], "n9.", world.chat.settings)
+    chat = chat_of(world.clock, lambda: now[0], "n9.", world.chat.settings)
     for now[0] in (1000.0, 1001.0, 5.0, 1001.5):
         times.append(chat.event(Kind.SAID).time)
     assert times == [1_000_000, 1_001_000, 1_001_000, 1_001_500]

@@ -17,6 +17,7 @@ from chatroom.seams import Batch
 from chatroom.storage.memory import MemoryStorage
 from chatroom.wire.json import JsonFormat
 from chatroom.wire.text import TEXT, TextFormat
+from tests.support import Fails
 
 from .chatting import Client, JsonClient, SlowStorage, Socket, TextClient, World
 
@@ -230,7 +231,7 @@ def peak(readers: int, batch: Batch) -> int:
     log = Log("#lobby", storage, lambda entries: None)
     ensureDeferred(log.open())
     for number in range(readers):
-        log.advance(Reader(log.tip, TEXT, Nowhere(), f"{number}", echo=False, failed=Failed))
+        log.advance(Reader(log.tip, TEXT, Nowhere(), f"{number}", echo=False, owner=Fails()))
     storage.append(batch)  # what is made only once
     tracemalloc.start()
     try:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from chatroom.commands import COMMANDS
 from chatroom.request import Command, Refused
+from chatroom.rights import Right
 from chatroom.table import NUMBER_MAX, Parameter, Table, Takes
 
 TABLE = Table()
@@ -26,7 +27,7 @@ def send() -> None:
     to somebody."""
 
 
-@TABLE.command("hush", listed=False, for_strangers=True)
+@TABLE.command("hush", listed=False, right=Right.ASK)
 def hush() -> None:
     """Be quiet."""
 

@@ -283,7 +283,7 @@ def test_an_unknown_command_is_refused_to_the_asker_only_and_names_the_nearest(w
         ("/nick", "! it is /nick NAME"),
         ("/help /whoo", "! no command /whoo; did you mean /who?"),
         ("/nick alice", "! you are alice already"),
-        ("/enter bob", "! you are alice already; /nick takes another nickname"),
+        ("/enter bob", "! you are in already; /nick takes another nickname"),
     ],
 )
 def test_a_command_that_is_not_asked_for_rightly_is_refused(world: World, line: str, words: str) -> None:
@@ -292,18 +292,22 @@ def test_a_command_that_is_not_asked_for_rightly_is_refused(world: World, line: 
     assert shown(alice) == [words]
 
 
-def test_help_shows_every_command_with_its_words_and_what_it_does(world: World) -> None:
+def test_help_shows_every_command_that_one_may_ask_for_with_its_words_and_what_it_does(world: World) -> None:
     (alice,) = people(world, "alice")
     alice.line("/help")
     listed = shown(alice)
-    assert [re.match(r"\* /(\w+)", line)[1] for line in listed] == [  # type: ignore[index]
-        "help", "me", "who", "nick", "history", "echo", "quit",
+    assert [re.match(r"\* /([\w-]+)", line)[1] for line in listed] == [  # type: ignore[index]
+        "help", "me", "who", "nick", "history", "echo", "quit", "msg", "reply", "inbox", "ignore", "unignore", "whois",
+        "away", "back", "register", "login", "account", "claim",
     ]  # fmt: skip
     assert "* /quit [why]  Leave; so does bye." in listed
     assert "* /history [N]  Show the last N lines of what was said here (20)." in listed
     for line in ("/help who", "/help /who", "/HELP WHO"):
         alice.line(line)
         assert shown(alice) == ["* /who  Show who is here."]
+    stranger = world.connect()
+    stranger.line("/help")
+    assert [line for line in stranger.lines() if line.startswith("* ")] == listed
 
 
 def test_who_tells_ten_names_in_a_line(world: World) -> None:

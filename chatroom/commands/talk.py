@@ -1,16 +1,20 @@
-"""What people can ask for: one function for one thing. Its docstring is its help."""
+"""Coming, talking and going."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .event import Kind
-from .request import NO_FIELDS, Answer, Refused
-from .session import Session
-from .table import Parameter, Table, Takes
-from .text import shortened
+from ..accounts import admit
+from ..entering import Wish, enter
+from ..entering import resume as come_back
+from ..event import Kind
+from ..request import NO_FIELDS, Answer, Refused
+from ..rights import Right, Role, may
+from ..session import Session
+from ..table import Parameter, Table, Takes
+from ..text import shortened
 
-COMMANDS = Table()
+TALK = Table()
 
 HISTORY = 20
 """Lines that /history shows unless told how many."""
@@ -29,44 +33,52 @@ ROOM = Parameter("room", "ROOM", optional=True, by_order=False)
 """Where it is to be done; only programs say so."""
 
 
-@COMMANDS.command("help", Parameter("command", "command", optional=True), for_strangers=True)
+@TALK.command("help", Parameter("command", "command", optional=True), right=Right.ASK)
 async def help_(session: Session, command: str | None = None) -> Answer:
     """Show the commands, or what one of them does."""
+    table = session.table
     if command is None:
-        shown = [ask for ask in COMMANDS if ask.listed]
+        role = Role.GUEST if session.role is Role.STRANGER else session.role  # who looks around is shown what there is
+        shown = [ask for ask in table if ask.listed and may(role, ask.right)]
     else:
-        shown = [COMMANDS.find(command.removeprefix("/").lower())]
+        shown = [table.find(command.removeprefix("/").lower())]
     return Answer(
         "\n".join(f"{ask.usage}  {ask.help}" for ask in shown),
         {"commands": {ask.name: {"usage": ask.usage, "help": ask.help} for ask in shown}},
     )
 
 
-@COMMANDS.command("enter", Parameter("nick", "NICKNAME", Takes.REST, optional=True), for_strangers=True, listed=False)
-async def enter(session: Session, nick: str | None = None) -> Answer:
+@TALK.command("enter", Parameter("nick", "NICKNAME", Takes.REST, optional=True), right=Right.ENTER, listed=False)
+async def enter_(session: Session, nick: str | None = None) -> Answer:
     """Come in under a nickname."""
     if nick is None:
         session.greet()
     else:
-        await session.enter(nick)
+        await enter(session, nick)
     return Answer()
 
 
-@COMMANDS.command(
+@TALK.command(
     "hello",
     Parameter("nick", "NICKNAME", optional=True, by_order=False),
+    Parameter("password", "PASSWORD", optional=True, by_order=False),
+    Parameter("server_password", "PASSWORD", optional=True, by_order=False),
     Parameter("resume", "TOKEN", optional=True, by_order=False),
     Parameter("rooms", "ROOMS", Takes.OBJECT, optional=True, by_order=False),
+    Parameter("inbox", "POSITION", Takes.OBJECT, optional=True, by_order=False),
     Parameter("history", "N", Takes.NUMBER, optional=True, by_order=False),
     Parameter("version", "1", Takes.NUMBER, optional=True, by_order=False),
-    for_strangers=True,
+    right=Right.ENTER,
     listed=False,
 )
 async def hello(
     session: Session,
     nick: str = "",
+    password: str = "",
+    server_password: str = "",
     resume: str = "",
     rooms: Mapping[str, object] = NO_FIELDS,
+    inbox: Mapping[str, object] = NO_FIELDS,
     history: int = 0,
     version: int = HELLO_VERSION,
 ) -> None:
@@ -76,56 +88,71 @@ async def hello(
     after = None
     for name, wanted in rooms.items():
         _be_there(session, name)
-        if not isinstance(wanted, Mapping) or not isinstance(wanted.get("after"), str | None):
-            raise Refused("bad_arguments", 'rooms are {"NAME": {"after": "POSITION"}}; a position is a string')
-        after = wanted.get("after")
+        after = _after(wanted)
+    wish = Wish(after, _after(inbox), history)
     if resume:
-        await session.resume(resume, after, history)
+        await come_back(session, resume, wish)
     elif nick:
-        await session.enter(nick, after, history)
+        if server_password and not session.admitted:
+            admit(session, server_password)
+        await enter(session, nick, password, wish)
     else:
         raise Refused("bad_arguments", "a hello has a nick, or the token to resume with")
 
 
-@COMMANDS.command("say", Parameter("text", "TEXT", Takes.REST), ROOM, listed=False)
+def _after(wanted: object) -> str | None:
+    if not isinstance(wanted, Mapping) or not isinstance(wanted.get("after"), str | None):
+        words = 'rooms are {"NAME": {"after": "POSITION"}}, the inbox {"after": "POSITION"}; a position is a string'
+        raise Refused("bad_arguments", words)
+    after: str | None = wanted.get("after")
+    return after
+
+
+@TALK.command("say", Parameter("text", "TEXT", Takes.REST), ROOM, listed=False)
 def say(session: Session, text: str, room: str | None = None) -> None:
     """Say something to the room."""
     _be_there(session, room)
     session.append(Kind.SAID, text)
 
 
-@COMMANDS.command("me", Parameter("text", "ACTION", Takes.REST), ROOM)
+@TALK.command("me", Parameter("text", "ACTION", Takes.REST), ROOM)
 def me(session: Session, text: str, room: str | None = None) -> None:
     """Say what you do: others see * you waves."""
     _be_there(session, room)
     session.append(Kind.DID, text)
 
 
-@COMMANDS.command("who", ROOM)
+@TALK.command("who", ROOM)
 async def who(session: Session, room: str | None = None) -> Answer:
     """Show who is here."""
-    assert session.person is not None  # only for those who entered
     _be_there(session, room)
-    here = session.person.room
-    nicks = list(here.members.nicks.values())
+    here, away = session.person.room, session.chat.directory.away
+    members = here.members.nicks
+    nicks = [f"{nick} (away)" if id in away else nick for id, nick in members.items()]
     lines = [", ".join(nicks[start : start + NAMES_IN_LINE]) for start in range(0, len(nicks), NAMES_IN_LINE)]
     head = f"{len(nicks)} in #{here.name}: "
-    return Answer(head + "\n".join(lines), {"room": here.name, "members": nicks})
+    gone = {nick: away[id] for id, nick in members.items() if id in away}
+    fields = {"room": here.name, "members": [*members.values()], **({"away": gone} if gone else {})}
+    return Answer(head + "\n".join(lines), fields)
 
 
-@COMMANDS.command("nick", Parameter("name", "NAME", Takes.REST))
+@TALK.command("nick", Parameter("name", "NAME", Takes.REST))
 async def nick(session: Session, name: str) -> Answer:
     """Take another nickname."""
     person = session.person
-    assert person is not None  # only for those who entered
     new = session.chat.settings.nickname(name)
+    if person.account:
+        raise Refused("entered", f"{person.name.shown} is your account's name; /logout, and be a guest of another name")
+    owner = session.chat.directory.accounts.named(new)
+    if owner:
+        raise Refused("nick_taken", f"{owner.name.shown} is somebody's own; if it is yours: /login {owner.name.shown}")
     if new.shown == person.name.shown:
         raise Refused("nick_same", f"you are {new.shown} already")
     await person.rename(new)
     return Answer(fields={"nick": new.shown})
 
 
-@COMMANDS.command(
+@TALK.command(
     "history",
     Parameter("limit", "N", Takes.NUMBER, optional=True),
     Parameter("before", "POSITION", optional=True, by_order=False),
@@ -134,19 +161,18 @@ async def nick(session: Session, name: str) -> Answer:
 async def history(session: Session, limit: int = HISTORY, before: str = "", room: str | None = None) -> Answer:
     """Show the last N lines of what was said here (20)."""
     _be_there(session, room)
-    await session.history(limit, before)
+    await session.shown.history(limit, before)
     return Answer()
 
 
-@COMMANDS.command("echo", Parameter("on", "on|off", Takes.SWITCH))
+@TALK.command("echo", Parameter("on", "on|off", Takes.SWITCH))
 async def echo(session: Session, on: bool) -> Answer:
     """Have your own lines sent back to you too, or not."""
-    assert session.reader is not None  # only for those who entered
-    session.reader.echo = on
+    session.shown.echo(on)
     return Answer(f"your own lines are {'sent back to you' if on else 'not sent back to you'}", {"on": on})
 
 
-@COMMANDS.command("quit", Parameter("reason", "why", Takes.REST, optional=True), for_strangers=True)
+@TALK.command("quit", Parameter("reason", "why", Takes.REST, optional=True), right=Right.ASK)
 async def quit_(session: Session, reason: str = "") -> None:
     """Leave; so does bye."""
     session.quit(reason)

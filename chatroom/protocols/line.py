@@ -21,6 +21,7 @@ from ..table import Table
 from ..wire import OPENINGS
 from ..wire.text import END_OF_FILE, TEXT
 from .outlet import outlet_for
+from .peer import peer_of
 from .tcp import Pulse
 from .telnet import CUT, LineInput
 
@@ -49,19 +50,17 @@ class LineProtocol(LineReceiver):
     _ended = False
 
     def __init__(self, factory: LineFactory) -> None:
-        self._chat = factory.chat
-        self._table = factory.table
-        self._pulse = factory.pulse
+        self._factory = factory
         self._input = LineInput(factory.max_line)
 
     def connectionMade(self) -> None:
         transport: Any = self.transport
         if ITCPTransport.providedBy(transport) and not IUNIXTransport.providedBy(transport):  # those provide both
-            self._pulse.watch(transport)
-        self.session = Session(self._chat, self._table, TEXT, self)
-        self._outlet = outlet_for(transport, self.session, self._chat.clock)
+            self._factory.pulse.watch(transport)
+        self.session = Session(self._factory.chat, self._factory.table, TEXT, self, console=self._factory.console)
+        self._outlet = outlet_for(transport, self.session, self._factory.chat.clock)
         self._outlet.start()
-        self.session.start(self._outlet, getattr(transport.getPeer(), "host", ""))
+        self.session.start(self._outlet, peer_of(transport))
 
     def dataReceived(self, data: bytes) -> None:
         if self.session.ended:
@@ -118,6 +117,10 @@ class LineProtocol(LineReceiver):
         self.dataReceived(b"")
         self._end_when_all_is_received()
 
+    def hide(self, hidden: bool) -> bytes:
+        # Behind a Unix socket is nc or a program, and no telnet.
+        return b"" if IUNIXTransport.providedBy(self.transport) else self._input.hide(hidden)
+
     def readConnectionLost(self) -> None:
         self._outlet.no_more_input()
         self._no_more = True
@@ -127,7 +130,7 @@ class LineProtocol(LineReceiver):
         """Nobody reads any more; connectionLost follows."""
 
     def connectionLost(self, reason: Failure | None = None) -> None:
-        self._pulse.forget(self.transport)
+        self._factory.pulse.forget(self.transport)
         self._outlet.lost()
         self._no_more = True
         self.session.lose()
@@ -149,7 +152,9 @@ class LineFactory(Factory):
 
     noisy = False
 
-    def __init__(self, chat: Chat, table: Table, max_line: int) -> None:
+    def __init__(self, chat: Chat, table: Table, max_line: int, *, console: bool = False) -> None:
+        """`console`: who comes in here owns the server, and is nobody in the chat."""
+        self.console = console
         self.chat = chat
         self.table = table
         self.max_line = max_line

@@ -14,7 +14,7 @@ CUT = b"\r"
 
 _LF, _IAC, _WILL, _WONT, _DO, _DONT, _SB = b"\n", b"\xff", b"\xfb", b"\xfc", b"\xfd", b"\xfe", b"\xfa"
 
-_BINARY, _TIMING_MARK = 0, 6
+_BINARY, _ECHO, _TIMING_MARK = 0, 1, 6
 
 _SEQUENCE = re.compile(
     rb"""\xff(?:
@@ -66,6 +66,14 @@ class LineInput:
         end = data.rfind(_LF)
         self._unfinished = size if end < 0 else len(data) - end - 1
         return data, answers
+
+    def hide(self, hidden: bool) -> bytes:
+        """What has a telnet not show what is typed, because we would (RFC 857), and show it again. Without SUPPRESS-GO-AHEAD
+        it goes on sending whole lines. Others show these three bytes."""
+        if not self.telnet:
+            return b""
+        self._settled |= 1 << 256 + _ECHO  # its DO is the answer, and needs none
+        return _IAC + (_WILL if hidden else _WONT) + bytes([_ECHO])
 
     def _without_sequences(self, data: bytes) -> tuple[bytes, bytes]:
         data = self._pending + data

@@ -39,6 +39,8 @@ class JsonFormat:
     echoes = True
     resumes = True
     welcomes_first = True
+    name = "JSON"
+    asks: None = None
 
     # In
 
@@ -79,19 +81,23 @@ class JsonFormat:
 
     def _event(self, log: str, entry: Entry, more: str) -> bytes:
         kind, time, eid, _, nick, text, details = entry.event
-        room = _quoted(safe(log.removeprefix("#")))
+        if kind is Kind.READ:  # the reader's own note
+            return b""
+        room = f'"room":{_quoted(safe(log[1:]))},' if log[:1] == "#" else ""
         if kind is Kind.STARTED:
             more += f',"members":{_encode([safe(forms[0]) for forms in details.get("kept", {}).values()])}'
         elif kind is Kind.LEFT:
             more += f',"reason":{_quoted(safe_lines(text))}' if text else ""
-        elif kind is Kind.SAID or kind is Kind.DID:
+        elif kind is Kind.SAID or kind is Kind.DID or kind is Kind.AWAY:
             more += f',"text":{_quoted(safe_lines(text))}'
+        elif kind is Kind.PRIVATE:
+            more += f',"to":{_quoted(safe(details.get("to", "")))},"text":{_quoted(safe_lines(text))}'
         if "new" in details:
             more += f',"new":{_quoted(safe(details["new"]))}'
         if "id" in details:
             more += f',"id":{_quoted(safe(details["id"]))}'
         return (
-            f'{{"event":"{kind.word}","room":{room},"position":"{entry.position}","eid":{_quoted(safe(eid))},'
+            f'{{"event":"{kind.word}",{room}"position":"{entry.position}","eid":{_quoted(safe(eid))},'
             f'"time":"{_second(time // 1000)}.{time % 1000:03}Z","nick":{_quoted(safe(nick))}{more}}}\n'
         ).encode()
 
@@ -106,10 +112,12 @@ class JsonFormat:
             {
                 "welcome": {
                     "nick": welcome.nick,
+                    "account": welcome.account,
                     "server": welcome.server,
                     "version": welcome.version,
                     "rooms": {welcome.room: {"members": members, "position": str(welcome.position)}},
                     "resume": welcome.token,
+                    **({} if welcome.inbox is None else {"inbox": {"position": str(welcome.inbox)}}),
                 }
             }
         )

@@ -3,6 +3,7 @@
 <- Welcome to chatroom ...          -> a line: the nickname
 <- * You are alice, in #lobby ...   -> a line is said; /command words; //text says /text; bye
 <- bob: hello    * bob waves    * bob joined    * ... what the server says    ! ... what is refused
+<- bob -> you: in private    you -> bob: said so on another device
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from time import gmtime, strftime
 
-from ..event import Entry, Event, Kind
+from ..event import Entry, Event, Kind, person_of
 from ..request import Answer, Command, Refused, Welcome
 from ..text import clean, decode, safe
 
@@ -30,6 +31,11 @@ class TextFormat:
     echoes = False
     resumes = False
     welcomes_first = False
+    name = "text"
+
+    @property
+    def asks(self) -> TextFormat:
+        return self
 
     # In
 
@@ -46,6 +52,9 @@ class TextFormat:
         if not words:
             return None
         return Command("say", text[1:] if text[:2] == "//" else text)
+
+    def reply(self, line: bytes) -> str | None:
+        return None if line == END_OF_FILE else clean(decode(line)).strip()
 
     def talk(self, lines: bytes) -> list[str] | None:
         try:
@@ -71,19 +80,22 @@ class TextFormat:
                 crowd.tell(pieces)
             if event.kind is said:
                 line = f"{event.nick}: {event.text}"
-                pieces.append(f"{line}\r\n".encode() if line.isprintable() else _lines(_talk(event)))
+                pieces.append(f"{line}\r\n".encode() if line.isprintable() else _lines(_talk(event, log)))
             elif event.kind is joined or event.kind is left:
                 crowd.add(event, len(pieces))
                 pieces.append(b"")
             else:
-                pieces.append(_lines(_talk(event)))
+                pieces.append(_lines(_talk(event, log)))
         crowd.tell(pieces)
         return pieces
 
     def recall(self, log: str, entries: Sequence[Entry]) -> list[bytes]:
         return [
             _lines(
-                [strftime("[%Y-%m-%d %H:%M] ", gmtime(entry.event.time / 1000)) + line for line in _talk(entry.event)]
+                [
+                    strftime("[%Y-%m-%d %H:%M] ", gmtime(entry.event.time / 1000)) + line
+                    for line in _talk(entry.event, log)
+                ]
             )
             for entry in entries
         ]
@@ -102,6 +114,9 @@ class TextFormat:
 
     def answer(self, answer: Answer, command: Command | None = None) -> bytes:
         return _lines([f"* {line}" for line in answer.words.split("\n")]) if answer.words else b""
+
+    def ask(self, words: str) -> bytes:
+        return _lines([f"* {words}"])
 
     def refuse(self, refused: Refused, id: str) -> bytes:
         return _lines([f"! {refused.words}"])
@@ -126,26 +141,32 @@ class _Crowd:
 
     def tell(self, pieces: list[bytes]) -> None:
         if self.nicks:
-            pieces[self._place] = _lines([_happened(_people(self.nicks), self._kind, self._reason)])
+            pieces[self._place] = _lines([_happened(_people(self.nicks), self._kind.value, self._reason)])
             self.nicks = []
 
 
-def _talk(event: Event) -> list[str]:
+def _talk(event: Event, log: str) -> list[str]:
     """An event in words; what it says may be several lines."""
     match event.kind:
+        case Kind.PRIVATE:
+            own = log[1:] == person_of(event.by)  # an inbox is called by its owner's id
+            between = f"you -> {event.details.get('to', '')}" if own else f"{event.nick} -> you"
+            return [f"{between}: {line}" for line in event.text.split("\n")]
         case Kind.SAID:
             return [f"{event.nick}: {line}" for line in event.text.split("\n")]
         case Kind.DID:
             return [f"* {event.nick} {line}" for line in event.text.split("\n")]
         case Kind.RENAMED:
             return [f"* {event.nick} is now {event.details.get('new', '')}"]
-        case Kind.STARTED:
-            return []  # nobody was there
-    return [_happened(event.nick, event.kind, event.text)]
+        case Kind.AWAY | Kind.BACK:
+            return [_happened(event.nick, f"is {event.kind.value}", event.text)]
+        case Kind.STARTED | Kind.READ:
+            return []  # nobody was there; nobody else's business
+    return [_happened(event.nick, event.kind.value, event.text)]
 
 
-def _happened(who: str, kind: Kind, why: str) -> str:
-    return f"* {who} {kind.value} ({why})" if why else f"* {who} {kind.value}"
+def _happened(who: str, what: str, why: str) -> str:
+    return f"* {who} {what} ({why})" if why else f"* {who} {what}"
 
 
 def _people(nicks: Sequence[str]) -> str:

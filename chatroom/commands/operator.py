@@ -1,0 +1,76 @@
+"""What operators do with accounts, and who owns the machine."""
+
+from __future__ import annotations
+
+from time import gmtime, strftime
+
+from .. import accounts
+from ..account import Account
+from ..passwords import new_password
+from ..request import Answer, Refused
+from ..rights import Right
+from ..session import Session
+from ..table import Parameter, Table, Takes
+
+OPERATOR = Table()
+
+
+@OPERATOR.command("accounts", right=Right.ACCOUNTS)
+async def accounts_(session: Session) -> Answer:
+    """Show all accounts."""
+    chat = session.chat
+    known = sorted(chat.directory.accounts.all(), key=lambda account: account.name.folded)
+    lines = [f"{len(known)} account{'' if len(known) == 1 else 's'}"]
+    fields = []
+    for account in known:
+        since = strftime("%Y-%m-%d", gmtime(account.since / 1000))
+        operator, here = chat.is_operator(account), account.id in chat.people
+        more = ", operator" if operator else ""
+        lines.append(f"{account.name.shown}, since {since}{more}{', here' if here else ''}")
+        fields.append({"nick": account.name.shown, "since": since, "operator": operator, "here": here})
+    return Answer("\n".join(lines), {"accounts": fields})
+
+
+@OPERATOR.command(
+    "add-account",
+    Parameter("nick", "NAME"),
+    Parameter("password", "PASSWORD", Takes.REST, optional=True),
+    right=Right.ACCOUNTS,
+)
+async def add_account(session: Session, nick: str, password: str = "") -> Answer:
+    """Make an account for somebody."""
+    chat = session.chat
+    hasher = accounts.hasher_of(chat)
+    name = chat.settings.nickname(nick)
+    known = new_password(await _password(session, name.shown, password), name.shown)
+    made = await accounts.create(chat, chat.new_id(), name, await hasher.hash(known))
+    return Answer(f"{made.name.shown} has an account now", {"nick": made.name.shown})
+
+
+@OPERATOR.command(
+    "set-password",
+    Parameter("nick", "NAME"),
+    Parameter("password", "PASSWORD", Takes.REST, optional=True),
+    right=Right.ACCOUNTS,
+)
+async def set_password(session: Session, nick: str, password: str = "") -> Answer:
+    """Change a password, and log its devices out."""
+    account = _account(session, nick)
+    name = account.name.shown
+    await accounts.set_password(session.chat, account, await _password(session, name, password))
+    return Answer(f"{name} has another password now", {"nick": name})
+
+
+async def _password(session: Session, name: str, password: str) -> str:
+    if not password:
+        accounts.may_send_password(session)
+        password = await session.ask(f"What is to be the password of {name}?", hidden=True)
+    return password
+
+
+def _account(session: Session, nick: str) -> Account:
+    chat = session.chat
+    account = chat.directory.accounts.named(chat.settings.nickname(nick))
+    if account is None:
+        raise Refused("no_account", f"there is no account {nick}")
+    return account

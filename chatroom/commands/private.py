@@ -1,0 +1,120 @@
+"""Private messages, and whom one does not read."""
+
+from __future__ import annotations
+
+from ..accounts import ignore as ignore_
+from ..event import person_of
+from ..inbox import inbox_log
+from ..person import Person
+from ..request import Answer, Refused
+from ..session import Session
+from ..table import Parameter, Table, Takes
+from .talk import HISTORY
+
+PRIVATE = Table()
+
+
+@PRIVATE.command("msg", Parameter("to", "NICK"), Parameter("text", "TEXT", Takes.REST))
+async def msg(session: Session, to: str, text: str) -> Answer | None:
+    """Write to somebody in private; an account reads it later too."""
+    id, nick = someone(session, to)
+    return await _write(session, id, nick, text)
+
+
+@PRIVATE.command("reply", Parameter("text", "TEXT", Takes.REST))
+async def reply(session: Session, text: str) -> Answer | None:
+    """Write in private to who wrote to you last."""
+    person = session.person
+    inbox = await person.open_inbox()
+    for entry in reversed(await inbox.log.talk(None, REPLY_ENTRIES)):
+        id = person_of(entry.event.by)
+        if id not in (person.id, *person.ignored):
+            here, account = session.chat.people.get(id), session.chat.directory.accounts.get(id)
+            known = here or account
+            if known is None:
+                raise Refused("nobody", f"{entry.event.nick} is gone")
+            return await _write(session, id, known.name.shown, text)
+    raise Refused("nobody", "nobody has written to you")
+
+
+@PRIVATE.command(
+    "inbox",
+    Parameter("limit", "N", Takes.NUMBER, optional=True),
+    Parameter("before", "POSITION", optional=True, by_order=False),
+)
+async def inbox(session: Session, limit: int = HISTORY, before: str = "") -> Answer:
+    """Show the last N private messages, yours too (20)."""
+    await session.shown.messages(limit, before)
+    return Answer()
+
+
+@PRIVATE.command("ignore", Parameter("nick", "NICK", optional=True))
+async def ignore(session: Session, nick: str = "") -> Answer:
+    """Read nothing more of somebody; alone, show whom you ignore."""
+    person = session.person
+    if not nick:
+        names = sorted(person.ignored.values())
+        return Answer(f"you ignore {', '.join(names) or 'nobody'}", {"ignored": names})
+    id, shown = someone(session, nick)
+    if id == person.id:
+        raise Refused("bad_arguments", "that is you")
+    if id not in person.ignored and len(person.ignored) >= IGNORED:
+        raise Refused("too_many_ignored", f"you ignore {IGNORED} people already, the most there can be")
+    await ignore_(session.chat, person, id, shown, True)
+    return Answer(f"you read nothing more of {shown}", {"nick": shown})
+
+
+@PRIVATE.command("unignore", Parameter("nick", "NICK"))
+async def unignore(session: Session, nick: str) -> Answer:
+    """Read somebody again."""
+    person = session.person
+    folded = session.chat.settings.nickname(nick).folded
+    for id, shown in person.ignored.items():
+        if session.chat.settings.nickname(shown).folded == folded:
+            await ignore_(session.chat, person, id, shown, False)
+            return Answer(f"you read {shown} again", {"nick": shown})
+    raise Refused("nobody", f"you do not ignore {nick}")
+
+
+REPLY_ENTRIES = 50
+"""Newest private messages among which it is looked who wrote last."""
+
+IGNORED = 200
+"""People whom one person ignores: each is looked for in every page that the person is shown."""
+
+
+def someone(session: Session, nick: str) -> tuple[str, str]:
+    """The id and nickname of somebody who is here or has an account; raises Refused."""
+    chat = session.chat
+    name = chat.settings.nickname(nick)
+    account = chat.directory.accounts.named(name)
+    if account:
+        return account.id, account.name.shown
+    here = chat.people.get(chat.directory.holder(name))
+    if here is None:
+        raise Refused("nobody", f"nobody called {name.shown} is here, and no account has that name")
+    return here.id, here.name.shown
+
+
+async def _write(session: Session, id: str, nick: str, text: str) -> Answer | None:
+    chat = session.chat
+    here = chat.people.get(id)
+    await session.person.open_inbox()
+    if here:
+        await here.open_inbox()  # before it is written, that it is shown there
+        if id not in chat.people and not here.account:  # left meanwhile
+            raise Refused("nobody", f"{nick} is gone")
+    if not await session.write(nick, inbox_log(id), text):
+        return None
+    away = chat.directory.away.get(id)
+    fields = {"to": nick, "here": here is not None, **({} if away is None else {"away": away})}
+    return Answer(_state(here, nick, away), fields)
+
+
+def _state(here: Person | None, nick: str, away: str | None) -> str:
+    """What who writes to somebody had better know."""
+    if here is None:
+        return f"{nick} is not here, and reads it on coming back"
+    if away is None:
+        return ""
+    return f"{nick} is away: {away}" if away else f"{nick} is away"

@@ -1,0 +1,226 @@
+"""How one comes in: with a nickname, as an account, or back after a lost connection. Whatever the way and the format, it ends
+in the same welcome.
+"""
+
+from __future__ import annotations
+
+from secrets import token_hex
+from typing import NamedTuple
+
+from twisted.internet.defer import DeferredLock
+
+from .account import Account
+from .accounts import admit, checked, may_send_password, register_stranger, warn_of_plaintext
+from .event import Entry, Position, person_of
+from .inbox import Inbox
+from .names import Name
+from .person import Device, Person, digest
+from .reading import Reading
+from .request import Refused, Welcome
+from .room import Arrival
+from .session import Session
+
+TOKEN_BYTES = 16
+"""128 bits, that nobody guesses."""
+
+GUEST_BYTES = 3
+"""Of the name that a guest gets whose nickname is an account's."""
+
+
+class Wish(NamedTuple):
+    """What who comes in wants to be shown: the positions after which to read on, or so many lines of history."""
+
+    after: str | None = None
+    inbox: str | None = None
+    history: int | None = None
+
+
+NO_WISH = Wish()
+
+
+async def enter(session: Session, nickname: str, password: str = "", wish: Wish = NO_WISH) -> None:
+    """Come in under a nickname: as a guest, or as the account to which it belongs."""
+    chat = session.chat
+    name = chat.settings.nickname(nickname)
+    if not password and chat.directory.accounts.named(name):
+        may_send_password(session)
+        words = f"{name.shown} is somebody's own. What is the password? (An empty line: another nickname.)"
+        password = await session.ask(words, hidden=True)
+        if not password:
+            session.greet()
+            return
+        try:
+            await log_in(session, name.shown, password, wish)
+        except Refused as refused:
+            session.told_no(refused)
+            session.greet()
+        return
+    if password:
+        await log_in(session, name.shown, password, wish)
+        return
+    await _give_server_password(session)
+    if chat.settings.guests:
+        await _enter_as_guest(session, name, wish)
+    else:
+        account = await register_stranger(session, name)
+        await come_in(session, account, wish)
+
+
+async def _enter_as_guest(session: Session, name: Name, wish: Wish) -> None:
+    chat, room = session.chat, session.entrance
+    start = None if wish.after is None else room.log.position(wish.after)
+    id, token = chat.new_id(), _token(session)
+    device, arrival = await Person.enter(chat, id, name, room, id, _digest(token))
+    await _welcome(session, device, token, arrival, start, wish)
+
+
+async def log_in(session: Session, nickname: str, password: str, wish: Wish = NO_WISH) -> None:
+    """Be the account of that name from now on; raises Refused, in the same words and time whether there is one."""
+    may_send_password(session)
+    account = await checked(session, nickname, password)
+    await come_in(session, account, wish)
+    warn_of_plaintext(session)
+
+
+async def come_in(session: Session, account: Account, wish: Wish) -> None:
+    """Be this account, as was proved, on one more device."""
+    entering = session.chat.entering
+    lock = entering.setdefault(account.id, DeferredLock())
+    await lock.acquire()  # of several devices that come at once, the first enters and the others join it
+    try:
+        await _come_in(session, account, wish)
+    finally:
+        lock.release()
+        if not lock.locked:
+            entering.pop(account.id, None)
+
+
+async def _come_in(session: Session, account: Account, wish: Wish) -> None:
+    chat, room = session.chat, session.entrance
+    start = None if wish.after is None else room.log.position(wish.after)
+    by, token = f"{account.id}/{chat.new_id()}", _token(session)
+    guest = session.device.person if session.device else None
+    person = chat.people.get(account.id)
+    if person is None:
+        if account.id in chat.leaving:  # until that is told, who comes would be taken for having left after it
+            await chat.journal.settled()
+            if account.id in chat.leaving:
+                raise Refused("not_saved", "that you left before is not saved yet; come again in a moment")
+        await _take_back(session, account.name, guest)
+        device, arrival = await Person.enter(chat, account.id, account.name, room, by, _digest(token), guest)
+    else:
+        device = await person.attach(by, _digest(token))
+        arrival = room.now(account.id, *[guest.id] if guest else ())
+        if guest:
+            guest.leave(f"now {account.name.shown}")
+    inbox = await device.person.open_inbox()
+    await _welcome(session, device, token, arrival, start, wish, inbox, news=wish.inbox is None)
+
+
+async def _take_back(session: Session, name: Name, but: Person | None) -> None:
+    """Who has the nickname of an account, or one like it, gets another: its owner comes."""
+    chat = session.chat
+    for id in chat.directory.holders(name):
+        guest = chat.people.get(id)
+        if guest and guest is not but:
+            other = chat.settings.nickname(f"guest-{token_hex(GUEST_BYTES)}")
+            await guest.rename(other)
+            guest.tell(
+                f"{name.shown} is somebody's own, who has come; you are {other.shown} now, /nick NAME is another"
+            )
+
+
+async def resume(session: Session, token: str, wish: Wish) -> None:
+    """Come back after a lost connection: the same person, and exactly what they missed."""
+    device = session.chat.devices.get(digest(token))
+    if device is None:
+        raise Refused("resume_unknown", "nobody is expected back with that; it was too late, or of another server")
+    room = device.person.room
+    start = None if wish.after is None else room.log.position(wish.after)
+    inbox = await device.person.open_inbox()
+    if session.lost and device.connection:  # asked before it was lost, and they are back by a later one
+        raise Refused("resumed", "you came back on another connection")
+    await _welcome(session, device, token, room.now(device.person.id), start, wish, inbox, again=True)
+
+
+async def _welcome(
+    session: Session,
+    device: Device,
+    token: str,
+    arrival: Arrival,
+    start: Position | None,
+    wish: Wish,
+    inbox: Inbox | None = None,
+    *,
+    news: bool = False,
+    again: bool = False,
+) -> None:
+    """Be on this device from now on, told who is here; then read on from `start`, or from the arrival with history before.
+    `news`: private messages that have reached no other device are shown; `again`: the rest of them follows what was read."""
+    if session.ended:  # meanwhile; and nobody was told how to come back
+        if not again:
+            device.leave()
+        return
+    chat, wire, person = session.chat, session.wire, device.person
+    settings, was_here = chat.settings, session.device is not None
+    history = settings.history if wish.history is None else wish.history
+    if start is not None:  # what is read from there on is history enough
+        arrival, history = Arrival(start, arrival.others), 0
+    begin: Position | None = None
+    if inbox:
+        begin = inbox.log.tip if wish.inbox is None else inbox.log.position(wish.inbox)
+        if again and wish.inbox is None:
+            begin = inbox.read
+    if settings.motd and not (was_here or again):
+        session.told("\n".join(settings.motd))
+    reading = session.be(device)
+    names = (person.name.shown, settings.server_name, settings.version, person.room.name)
+    welcome = wire.welcome(Welcome(*names, *arrival, token, person.account is not None, begin))
+    if wire.welcomes_first:
+        session.outlet.write(welcome)
+    if not was_here:
+        await reading.recall(person.room.log, history, until=arrival.position)
+    if not wire.welcomes_first:
+        session.outlet.write(welcome)
+    if inbox and begin is not None:
+        if news:
+            await _tell_news(session, reading, inbox, begin)
+        reading.read_inbox(begin)
+    reading.read_room(arrival.position)
+
+
+async def _tell_news(session: Session, reading: Reading, inbox: Inbox, until: Position) -> None:
+    """What others wrote in private, and no device has surely shown: those that are here may be lost, or stalled."""
+    ignored = session.person.ignored
+    inbox.look()
+    start = inbox.read
+
+    def by_others(entries: list[Entry]) -> list[Entry]:
+        return [entry for entry in entries if person_of(entry.event.by) not in (session.person.id, *ignored)]
+
+    count = 0
+    async for entries in inbox.between(start, until):
+        count += len(by_others(entries))
+    if count:
+        session.told(f"{count} {'message' if count == 1 else 'messages'} while you were away:")
+        async for entries in inbox.between(start, until):
+            await reading.show(inbox.log.name, by_others(entries))
+        if not session.nobody_reads:
+            inbox.soon()
+
+
+async def _give_server_password(session: Session) -> None:
+    """Who has no account is asked for the server's password, where there is one."""
+    if session.admitted:
+        return
+    may_send_password(session)
+    given = await session.ask("This server has a password; what is it?", True, "server_password")
+    admit(session, given)
+
+
+def _token(session: Session) -> str:
+    return token_hex(TOKEN_BYTES) if session.wire.resumes else ""
+
+
+def _digest(token: str) -> str:
+    return digest(token) if token else ""

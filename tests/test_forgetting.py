@@ -1,0 +1,431 @@
+"""/forget-me: the account goes, its words stay under another name, and nothing else of it does. Whatever one speaks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from chatroom.directory import SERVER_LOG
+from chatroom.event import Kind
+from chatroom.names import nickname
+from chatroom.seams import NotSaved
+from chatroom.storage.memory import MemoryStorage
+
+from .again import again
+from .chatting import CLIENTS, PASSWORD, Client, JsonClient, QuickHasher, SlowStorage, TextClient, World
+from .test_resume import Disk, DiskWorld, back, code, token
+
+GRACE = 10.0
+
+
+@pytest.fixture(params=CLIENTS)
+def client(request: pytest.FixtureRequest) -> type[Client]:
+    return CLIENTS[request.param]
+
+
+@pytest.fixture
+def world(client: type[Client]) -> World:
+    return World(client, grace=GRACE)
+
+
+def hear_all(*people: Client) -> None:
+    for person in people:
+        person.heard()
+
+
+def forget(person: Client, sure: str = "") -> None:
+    """Says so, and says so once more."""
+    if isinstance(person, JsonClient):
+        person.ask("forget-me", sure=True)
+    else:
+        assert isinstance(person, TextClient)
+        person.line("/forget-me")
+        person.line(sure or "alice")
+    person.world.settle()
+
+
+def removed(shown: list[Any]) -> list[Any]:
+    """The same without the digits behind `removed-`, which are random."""
+    return [tuple(re.sub(r"^removed-[0-9a-f]{8}$", "removed", part) for part in one) for one in shown]
+
+
+def recalled(world: World, nick: str = "dave") -> list[Any]:
+    """What who comes in is shown."""
+    person = world.connect()
+    person.enter(nick)
+    shown = removed(person.heard("recalled"))
+    person.quit()
+    world.settle()
+    return shown
+
+
+def test_it_asks_once_more() -> None:
+    world = World()
+    alice = world.register("alice")
+    for line, expected in (("/forget-me", [("asked",)]), ("bob", [("refused",)]), ("/forget-me", [("asked",)])):
+        alice.line(line)
+        assert alice.heard() == expected
+    alice.line("")
+    assert alice.heard() == [("refused",)]
+    assert len(world.chat.directory.accounts) == 1
+    alice.line("/forget-me")
+    alice.line("alice")
+    assert alice.gone
+    assert len(world.chat.directory.accounts) == 0
+
+
+def test_a_program_has_to_be_sure() -> None:
+    world = World(JsonClient)
+    alice = world.register("alice")
+    for fields in ({}, {"sure": False}):
+        alice.ask("forget-me", **fields)
+        assert code(alice) == "not_sure"
+    assert len(world.chat.directory.accounts) == 1
+    forget(alice)
+    assert alice.gone
+    assert code(alice) == "forgotten"
+
+
+def test_all_devices_are_told_and_closed_and_others_see_one_leave(world: World) -> None:
+    bob, alice = world.enter("bob"), world.register("alice")
+    other, lost = world.log_in("alice"), world.log_in("alice")
+    bob.heard()
+    lost.hang_up()
+    forget(alice)
+    for device in (alice, other):
+        assert device.gone
+        assert "your account is no more; farewell" in device.text()
+    world.after(3 * GRACE)
+    assert bob.heard() == [("left", "alice", "")]
+    if isinstance(lost, JsonClient):
+        assert code(back(world, token(lost))) == "resume_unknown"
+
+
+def test_afterwards_words_are_shown_under_another_name_also_after_a_restart(world: World) -> None:
+    bob, alice = world.enter("bob"), world.register("alice")
+    other = world.log_in("alice")
+    alice.say("one")
+    world.settle()
+    bob.say("two")
+    world.settle()
+    other.me("waves")
+    world.settle()
+    forget(alice)
+    expected = [
+        ("recalled", "said", "removed", "one"),
+        ("recalled", "said", "bob", "two"),
+        ("recalled", "did", "removed", "waves"),
+    ]
+    if isinstance(bob, TextClient):  # `* alice waves` is told of whom one knows only
+        expected[2] = ("recalled", "told", "")
+    bob.heard()
+    bob.command("history")
+
+    def alike(shown: list[Any]) -> list[Any]:
+        waved = [one for one in shown if one[:2] == ("recalled", "told")]
+        assert all(re.fullmatch(r"removed-[0-9a-f]{8} waves", one[2]) for one in waved)
+        return [("recalled", "told", "") if one in waved else one for one in shown]
+
+    assert alike(removed(bob.heard("recalled"))) == expected
+    assert alike(recalled(world)) == expected
+    world = again(world)
+    assert alike(recalled(world)) == expected
+    assert "alice" not in repr(world.storage._logs).replace("folded': 'alice", "")  # type: ignore[attr-defined]
+
+
+def test_one_name_for_all_their_words_and_another_for_another_account(world: World) -> None:
+    alice, bob = world.register("alice"), world.register("bob")
+    for _ in range(2):
+        alice.say("one")
+        world.settle()
+        bob.say("two")
+        world.settle()
+    forget(alice)
+    forget(bob, "bob")
+    carol = world.connect()
+    carol.enter("carol")
+    names = [one[2] for one in carol.heard("recalled")]
+    assert names[0] == names[2] != names[1] == names[3]
+
+
+def test_the_nickname_is_free(world: World) -> None:
+    alice = world.register("alice")
+    forget(alice)
+    later = world.connect()
+    later.enter("ALICE")
+    assert later.heard("entered", "asked") == [("entered", "ALICE", ())]
+    later.register("another password")
+    later.quit()
+    world.settle()
+    somebody = world.connect()
+    somebody.login("alice", PASSWORD)
+    assert somebody.heard("entered", "refused") == [("refused",)]
+    somebody.login("alice", "another password")
+    assert somebody.heard("entered", "refused") == [("entered", "ALICE", ())]
+    world = again(world, grace=0.1)
+    world.after(1)
+    somebody = world.connect()
+    somebody.login("alice", "another password")
+    assert somebody.heard("entered", "refused") == [("entered", "ALICE", ())]
+
+
+def test_the_inbox_is_gone_and_who_wrote_there_has_it_still(world: World) -> None:
+    alice, bob = world.register("alice"), world.register("bob")
+    alice.msg("bob", "psst")
+    world.settle()
+    bob.msg("alice", "yes?")
+    world.settle()
+    alice.quit()
+    world.settle()
+    bob.msg("alice", "still there?")
+    world.settle()
+    alice = world.log_in("alice")
+    forget(alice)
+    later = world.register("alice")
+    later.command("inbox")
+    assert later.heard() == []
+    bob.heard()
+    bob.command("inbox")
+    assert removed(bob.heard("recalled")) == [
+        ("recalled", "private", "removed", "psst"),
+        ("recalled", "wrote", "alice", "yes?"),
+        ("recalled", "wrote", "alice", "still there?"),
+    ]
+    bob.command("reply", text="are you?")
+    assert bob.heard("refused") == [("refused",)]
+    assert later.heard() == []
+    assert inboxes(world) == 1
+
+
+def inboxes(world: World) -> int:
+    return len([log for log in world.storage._logs if log.startswith("@")])  # type: ignore[attr-defined]
+
+
+def test_to_who_is_no_more_nothing_is_kept(world: World) -> None:
+    alice, bob = world.register("alice"), world.enter("bob")
+    forget(alice)
+    bob.heard()
+    bob.msg("alice", "psst")
+    assert bob.heard() == [("refused",)]
+
+
+def test_what_is_kept_of_the_password_is_in_the_store_no_more(world: World) -> None:
+    forget(world.register("alice"))
+    entries = world.storage._logs[SERVER_LOG]  # type: ignore[attr-defined]
+    assert not [entry for entry in entries if "hash" in entry.event.details]
+    assert [entry.event.kind for entry in entries][-1] is Kind.ERASED
+
+
+def test_who_reads_late_reads_them_under_the_other_name(world: World) -> None:
+    alice, bob = world.register("alice"), world.enter("bob")
+    bob.stall()
+    for n in range(300):
+        alice.say(f"{n} " + "x" * 1000)
+        world.settle()
+    forget(alice)
+    bob.wake()
+    names = {re.sub("-.*", "", one[1]) for one in bob.heard("said")[150:]}
+    assert names == {"removed"}
+
+
+# When the server ends before it is done
+
+
+class Unforgetting(SlowStorage):
+    """A storage that forgets when the test says so: until then it is busy, or fails."""
+
+    fails = 0
+    can = False
+
+    def _forget(self, what: str, *about: Any) -> Deferred[None]:
+        if self.fails:
+            self.fails -= 1
+            failed: Deferred[None] = Deferred()
+            failed.errback(NotSaved("the disk is full"))
+            return failed
+        if not self.can:
+            return Deferred()
+        done: Deferred[None] = getattr(self.storage, what)(*about)
+        return done
+
+    def rename(self, *about: Any) -> Deferred[None]:
+        return self._forget("rename", *about)
+
+    def blank(self, *about: Any) -> Deferred[None]:
+        return self._forget("blank", *about)
+
+    def erase(self, *about: Any) -> Deferred[None]:
+        return self._forget("erase", *about)
+
+
+def test_what_was_begun_when_the_server_was_killed_is_done_at_the_next_start(client: type[Client]) -> None:
+    world = World(client, storage=Unforgetting())
+    bob, alice = world.enter("bob"), world.register("alice")
+    alice.say("one")
+    world.settle()
+    bob.msg("alice", "psst")
+    world.settle()
+    forget(alice)
+    bob.heard()
+    bob.command("history")
+    assert removed(bob.heard("recalled")) == [("recalled", "said", "removed", "one")]
+    kept = world.storage.storage._logs  # type: ignore[attr-defined]
+    assert "alice" in [entry.event.nick for entry in kept["#lobby"]]  # not done yet
+    world = again(world)
+    assert recalled(world) == [("recalled", "said", "removed", "one")]
+    logs = world.storage._logs  # type: ignore[attr-defined]
+    assert "alice" not in [entry.event.nick for entries in logs.values() for entry in entries]
+    assert not [entry for entry in logs[SERVER_LOG] if "hash" in entry.event.details]
+    assert inboxes(world) == 1
+    assert world.chat.directory.accounts.forgotten() == {}
+    later = world.enter("alice")
+    later.command("inbox")
+    assert later.heard() == []
+
+
+def test_it_is_tried_again_until_the_storage_can(client: type[Client]) -> None:
+    storage = Unforgetting()
+    storage.can, storage.fails = True, 3
+    world = World(client, storage=storage)
+    alice = world.register("alice")
+    alice.say("one")
+    forget(alice)
+    world.after(10)
+    entries = storage.storage._logs["#lobby"]  # type: ignore[attr-defined]
+    assert "alice" not in [entry.event.nick for entry in entries]
+    assert world.chat.directory.accounts.forgotten() == {}
+
+
+def test_an_old_password_that_was_not_blanked_when_the_server_was_killed_is_at_the_next_start() -> None:
+    world = World(JsonClient, storage=Unforgetting())
+    alice = world.register("alice")
+    alice.ask("password", old=PASSWORD, new="another password")
+    world.settle()
+    world = again(world)
+    entries = world.storage._logs[SERVER_LOG]  # type: ignore[attr-defined]
+    assert [entry.event.kind for entry in entries if "hash" in entry.event.details] == [Kind.PASSWORD]
+    somebody = world.connect()
+    somebody.login("alice", "another password")
+    assert somebody.heard("entered", "refused") == [("entered", "alice", ())]
+
+
+def test_the_words_of_a_guest_who_logs_in_are_not_the_accounts(world: World) -> None:
+    world.register("alice").quit()
+    world.settle()
+    somebody = world.enter("somebody")
+    somebody.say("as a guest")
+    world.settle()
+    somebody.login("alice", PASSWORD)
+    somebody.say("as alice")
+    world.settle()
+    forget(somebody)
+    assert recalled(world) == [
+        ("recalled", "said", "somebody", "as a guest"), ("recalled", "said", "removed", "as alice"),
+    ]  # fmt: skip
+
+
+def test_what_a_guest_said_who_then_registered_is(world: World) -> None:
+    alice = world.enter("alice")
+    alice.say("as a guest")
+    world.settle()
+    alice.register(PASSWORD)
+    world.settle()
+    forget(alice)
+    assert recalled(world) == [("recalled", "said", "removed", "as a guest")]
+
+
+class SlowHasher(QuickHasher):
+    """Hashes when the test says, once it is told to be slow."""
+
+    slow = False
+
+    def __init__(self) -> None:
+        self.waiting: list[Callable[[], object]] = []
+
+    def hash(self, password: str) -> Deferred[str]:
+        hashed = super().hash(password)
+        if not self.slow:
+            return hashed
+        later: Deferred[str] = Deferred()
+        self.waiting.append(lambda: hashed.chainDeferred(later))
+        return later
+
+
+def test_a_password_that_was_being_changed_meanwhile_is_not_kept() -> None:
+    world = World(JsonClient)
+    hasher = world.chat.hasher = SlowHasher()
+    alice, other = world.register("alice"), world.log_in("alice")
+    hasher.slow = True
+    other.ask("password", old=PASSWORD, new="another password")
+    world.settle()
+    forget(alice)
+    (hash_it,) = hasher.waiting
+    hash_it()
+    world.settle()
+    entries = world.storage._logs[SERVER_LOG]  # type: ignore[attr-defined]
+    assert not [entry for entry in entries if "hash" in entry.event.details]
+
+
+def test_a_guest_whose_nickname_is_somebodys_own_before_they_have_registered_it_is_refused() -> None:
+    world = World(JsonClient, operators=[nickname("root")])
+    hasher = world.chat.hasher = SlowHasher()
+    root, guest = world.register("root"), world.enter("alice")
+    hasher.slow = True
+    guest.ask("register", password="another password")
+    world.settle()
+    hasher.slow = False
+    root.ask("add-account", nick="alice", password=PASSWORD)
+    world.settle()
+    world.log_in("alice")
+    (hash_it,) = hasher.waiting
+    hash_it()
+    world.settle()
+    assert code(guest) == "nick_taken"
+    assert len(world.chat.directory.accounts) == 2
+
+
+# On a disk
+
+
+def test_in_the_file_there_is_nothing_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    world = DiskWorld(TextClient, storage=Disk(path))  # type: ignore[arg-type]
+    bob, alice = world.enter("bob"), world.register("alexandra")
+    alice.say("what she said")
+    world.settle()
+    bob.msg("alexandra", "for her alone")
+    world.settle()
+    bob.quit()
+    world.settle()
+    account = world.chat.directory.accounts.named(world.chat.settings.nickname("alexandra"))
+    assert account
+    forget(alice, "alexandra")
+    world.settle()
+    world.storage.close()
+    found = b"".join(file.read_bytes() for file in sorted(tmp_path.iterdir()))
+    assert b"what she said" in found
+    assert account.hash.encode() not in found
+    world = DiskWorld(TextClient, storage=Disk(path), stamp="n2.")  # type: ignore[arg-type]
+    assert recalled(world) == [("recalled", "said", "removed", "what she said")]
+    later = world.enter("alexandra")
+    later.command("inbox")
+    assert later.heard() == []
+    world.storage.close()
+
+
+def test_the_memory_that_a_restart_finds_is_the_store(world: World) -> None:
+    """What `again` gives the next server is what was committed, erased entries left out."""
+    alice, bob = world.register("alice"), world.enter("bob")
+    bob.msg("alice", "psst")
+    world.settle()
+    forget(alice)
+    storage = world.storage
+    assert isinstance(storage, MemoryStorage)
+    found = again(world).storage
+    assert isinstance(found, MemoryStorage)
+    assert found._erased == storage._erased != {}
