@@ -1,0 +1,168 @@
+"""Who answers a request: the server that runs, through the socket beside its storage; or a session in this process, from the
+file. Either way it is the same line of JSON, and the same words and rights.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Iterator
+from secrets import token_hex
+from typing import Any
+
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.python.failure import Failure
+
+from .. import __version__
+from ..account import Accounts
+from ..auth.argon2 import Argon2
+from ..auth.portal import PortalLogin
+from ..chat import Chat, Settings
+from ..commands import COMMANDS
+from ..protocols.control import connect, user_of
+from ..protocols.peer import UNIX
+from ..request import Refused
+from ..seams import Clock, Hasher, Storage
+from ..session import Session
+from ..storage.opening import control_of, file_of, open_storage
+from ..storage.refused import InUse, StorageRefused
+from ..table import Table
+from ..wire.json import JSON
+
+PATIENCE = 5.0
+"""Seconds in which a storage may be in use and nobody answer: while a server starts or stops, or another of us is at work."""
+
+LOOK_AGAIN = 0.1
+"""Seconds until it is looked again whether somebody does."""
+
+STAMP_BYTES = 6
+"""Random bytes that tell the ids of what is done here from those of all servers."""
+
+
+class Failed(Exception):
+    """It cannot be done; the words are for whoever asked."""
+
+
+def expect_file(storage: str) -> None:
+    """Raises Failed where there is none: to make one is the server's part."""
+    path = file_of(storage)
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        raise Failed(
+            f"there is no {path}: a server makes it when it starts; start it first, or name its --storage"
+        ) from None
+    except OSError as error:
+        raise Failed(f"{path} cannot be opened: {error.strerror}") from None
+
+
+def answers(storage: str, request: bytes) -> Iterator[bytes]:
+    """What is said to a request, line by line."""
+    from twisted.internet import reactor  # here, since it chooses the reactor
+
+    threads: Any = reactor
+    control = control_of(storage)
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return _said_by(connect(control), file_of(storage), request)
+        except OSError as error:
+            why = error.strerror or error
+        try:
+            return _said_here(open_storage(storage, reactor=threads), threads, request)
+        except InUse as refused:
+            if time.monotonic() >= deadline:
+                raise Failed(f"{refused}, which does not answer at {control}: {why}") from None
+            time.sleep(LOOK_AGAIN)
+        except StorageRefused as refused:
+            raise Failed(str(refused)) from None
+
+
+# By a server
+
+
+def _said_by(server: socket.socket, path: str, request: bytes) -> Iterator[bytes]:
+    with server:
+        try:
+            if user_of(server) not in (os.geteuid(), 0, os.stat(path).st_uid):  # others may make files too, say in /tmp
+                raise Failed(f"who answers beside {path} is not its owner, and was asked nothing")
+            server.sendall(request + b"\n")
+            with server.makefile("rb") as lines:
+                yield from (line for line in lines if line.startswith(b"{") and line.endswith(b"\n"))
+        except OSError as error:
+            raise Failed(f"the server ended the connection: {error.strerror}") from None
+
+
+# Without one
+
+
+def _said_here(storage: Storage, reactor: Any, request: bytes) -> Iterator[bytes]:
+    ended: list[bytes | Failure] = []
+    hasher = Argon2(reactor)
+
+    async def do() -> bytes:
+        try:
+            return await said_in(storage, reactor, hasher, request)
+        finally:
+            hasher.stop()
+            await storage.close()
+
+    def begin() -> None:
+        ensureDeferred(do()).addBoth(ended.append).addCallback(lambda _: reactor.stop())
+
+    reactor.callWhenRunning(begin)
+    reactor.run()
+    if not ended:
+        raise Failed("interrupted")
+    said = ended[0]
+    if isinstance(said, Failure):
+        if isinstance(said.value, Refused):
+            raise Failed(said.value.words)
+        if isinstance(said.value, sqlite3.Error | OSError):
+            raise Failed(f"the storage cannot be read: {said.getErrorMessage()}")
+        said.raiseException()
+    return iter(said.splitlines(keepends=True))
+
+
+async def said_in(storage: Storage, clock: Clock, hasher: Hasher, request: bytes, table: Table = COMMANDS) -> bytes:
+    """All that a session says to it, in a chat in which nobody is, and of which no member notices anything."""
+    stamp, settings = token_hex(STAMP_BYTES), Settings(version=__version__)
+    chat = Chat(clock, time.time, stamp, settings, Accounts(), PortalLogin([]), hasher)
+    await chat.open_directory(storage)
+    end = _End()
+    session = Session(chat, table, JSON, end, console=True)
+    session.start(end, UNIX)
+    session.receive(request)
+    session.end()
+    await end.closed
+    return end.said
+
+
+class _End:
+    """The other end of a session, without a connection: a Source and an Outlet."""
+
+    full = False
+
+    def __init__(self) -> None:
+        self.said = b""
+        self.closed: Deferred[None] = Deferred()
+
+    def write(self, data: bytes) -> None:
+        self.said += data
+
+    def close(self) -> None:
+        self.closed.callback(None)
+
+    def untaken(self) -> int:
+        return 0
+
+    def hide(self, hidden: bool) -> bytes:
+        return b""
+
+    def pauseProducing(self) -> None:
+        """There is but one request."""
+
+    def resumeProducing(self) -> None:
+        """There is but one request."""
