@@ -150,7 +150,7 @@ class Link:
 
     def _no_welcome(self) -> None:
         self._late = None
-        if self._conversation.entering and self._connection is not None:
+        if self._conversation.entering and not self._conversation.heard and self._connection is not None:
             connection, self._connection = self._connection, None
             connection.transport.abortConnection()
             self._conversation.lost(f"{self._address.words} does not answer as a chat server does")

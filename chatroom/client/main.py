@@ -20,9 +20,11 @@ from zope.interface import implementer
 from .address import address
 from .connection import Link
 from .core import Conversation
+from .identity import Identity
 from .look import Look
 from .options import login_name, read
 from .plain import PlainFace
+from .terminal import Terminal
 
 HISTORY = 20
 """Lines of what was said before that are shown on entering."""
@@ -53,26 +55,31 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(WRONG_USAGE)
     look = None if options.json else Look(options.timestamps, time.time)
     piped = stat.S_ISFIFO(os.fstat(1).st_mode) or stat.S_ISSOCK(os.fstat(1).st_mode)
-    face = PlainFace(reactor, look, typed=os.isatty(0), piped=piped, complain=complain)
+    terminal = Terminal(shows=os.isatty(1)) if os.isatty(0) else None
+    face = PlainFace(reactor, look, terminal=terminal, piped=piped, complain=complain)
     face.conversation = Conversation(
         face,
         f"{token_hex(STAMP_BYTES)}-",
-        options.nick or login_name() or SUBSTITUTE,
-        instead="" if options.nick else SUBSTITUTE,
+        Identity(
+            options.nick or login_name() or SUBSTITUTE,
+            "" if options.nick else SUBSTITUTE,
+            options.password_file or "",
+            options.server_password_file or "",
+        ),
         room=options.room or "",
         history=0 if options.no_history else HISTORY,
     )
-    sys.exit(run(reactor, face, Link(reactor, server, face.conversation)))
+    sys.exit(run(reactor, face, Link(reactor, server, face.conversation), terminal))
 
 
-def run(reactor: Any, face: PlainFace, link: Link) -> int:
+def run(reactor: Any, face: PlainFace, link: Link, terminal: Terminal | None) -> int:
     """Until it is over; the exit status."""
     blocking = [os.get_blocking(file) for file in range(3)]
     ended: list[int] = []
 
     def begin() -> None:
         StandardIO(face, reactor=reactor).registerProducer(link, True)
-        _on_signals(reactor, face.leave, ended.append)
+        _on_signals(reactor, face.leave, ended.append, terminal)
         # Later, since ClientService cannot be stopped from within its own news that it could not connect.
         face.ended.addCallback(lambda _: reactor.callLater(0, close))
         link.start()
@@ -82,7 +89,11 @@ def run(reactor: Any, face: PlainFace, link: Link) -> int:
         face.close().addCallback(ended.append).addErrback(_bug).addCallback(lambda _: reactor.stop())
 
     reactor.callWhenRunning(begin)
-    reactor.run(installSignalHandlers=False)
+    try:
+        reactor.run(installSignalHandlers=False)
+    finally:
+        if terminal:
+            terminal.hide(False)
     for file, was in enumerate(blocking):  # others go on with these files: the shell, or the next of a list of commands
         with suppress(OSError):
             os.set_blocking(file, was)
@@ -99,11 +110,15 @@ def complain(words: str) -> None:
         os.write(2, f"chatroom: {words}\n".encode())
 
 
-def _on_signals(reactor: Any, leave: Callable[[], None], status: Callable[[int], None]) -> None:
+def _on_signals(
+    reactor: Any, leave: Callable[[], None], status: Callable[[int], None], terminal: Terminal | None
+) -> None:
     """A signal leaves the room, since who is only gone is waited for; a second one waits for nothing."""
     caught: list[int] = []
 
     def catch(number: int, _: object) -> None:
+        if terminal:
+            terminal.hide(False)
         if caught:
             os._exit(128 + number)
         caught.append(number)
@@ -113,6 +128,8 @@ def _on_signals(reactor: Any, leave: Callable[[], None], status: Callable[[int],
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, catch)
+    if terminal:
+        terminal.guard()
 
 
 def _open_standard_files() -> None:

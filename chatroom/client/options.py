@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import pwd
+import stat
 from collections.abc import Sequence
 
 from .. import __version__
@@ -20,6 +21,7 @@ examples:
   chatroom tls:chat.example.org:6697
   echo "deploy done" | chatroom --nick ci      say it, and leave when it is saved
   tail -f log | chatroom --nick log            what is lost on the way is sent again, once
+  cmd | chatroom --nick bot --password-file F  under a nickname that has an account
   chatroom --json | jq 'select(.event == "said").text'
 
 A line that begins with / is a command (/help lists them), //text says /text, and bye leaves, as does the end of the input.
@@ -42,6 +44,18 @@ def read(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--nick", type=_word, help="your nickname, with a number behind it if it is taken (your login name)"
     )
+    parser.add_argument(
+        "--password-file",
+        type=_password_in,
+        metavar="FILE",
+        help="its first line is the password of your nickname, which has an account; without it you are asked",
+    )
+    parser.add_argument(
+        "--server-password-file",
+        type=_password_in,
+        metavar="FILE",
+        help="its first line is the server's password, where guests need one; without it you are asked",
+    )
     parser.add_argument("--room", type=_room, help="the room to enter (the server's first)")
     parser.add_argument("--plain", action="store_true", help="lines only, as in a pipe, also in a terminal")
     parser.add_argument("--json", action="store_true", help="show what the server says as one JSON object a line")
@@ -63,6 +77,22 @@ def _word(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("is empty")
     return text
+
+
+def _password_in(path: str) -> str:
+    """The first line of a file that is not everybody's to read."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            everybodys = os.fstat(file.fileno()).st_mode & stat.S_IROTH
+            password = "" if everybodys else file.readline().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise argparse.ArgumentTypeError(f"{path}: {why}") from None
+    if everybodys:
+        raise argparse.ArgumentTypeError(f"{path}: everybody on this machine can read it; chmod o-r it first")
+    if not password:
+        raise argparse.ArgumentTypeError(f"{path}: its first line is empty")
+    return password
 
 
 def _room(text: str) -> str:

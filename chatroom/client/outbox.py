@@ -2,36 +2,92 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from ..request import Command, Refused
+from ..wire.json import MAX_LINE
+from .questions import secret_of
+
 WINDOW_REQUESTS = 1000
 """Requests under way at once: at 5 ms for a commit they leave room for 200,000 lines a second."""
 
 WINDOW_BYTES = 1024 * 1024
 """Bytes of requests under way at once: with the longest lines 16 of them. This is what a server that is away costs."""
 
+BECOMING = ("login", "logout", "forget-me")
+"""After these we are somebody else: what is said meanwhile could not be told from what another says."""
+
+IN_PRIVATE = ("msg", "reply")
+
+LOOKING_BACK = ("history", "inbox")
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def line_of(request: Mapping[str, object]) -> bytes:
+    """A request as the server reads it."""
+    return f"{_encode(request)}\n".encode()
+
+
+class Asked(NamedTuple):
+    """One request."""
+
+    name: str
+    line: bytes
+    secret: str
+    """The password that is ours when it is done."""
+
 
 class Outbox:
     """What was asked, in order, until its outcome is seen."""
 
-    def __init__(self) -> None:
-        self._lines: dict[str, bytes] = {}
+    def __init__(self, stamp: str) -> None:
+        """`stamp` begins the ids."""
+        self._stamp = stamp
+        self._count = 0
+        self._asked: dict[str, Asked] = {}
         self._size = 0
+        self.becoming = ""
+        """The id of the request by which we become somebody else."""
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return len(self._asked)
 
     @property
     def full(self) -> bool:
-        return len(self._lines) >= WINDOW_REQUESTS or self._size >= WINDOW_BYTES
+        return bool(self.becoming) or len(self._asked) >= WINDOW_REQUESTS or self._size >= WINDOW_BYTES
 
-    def add(self, id: str, line: bytes) -> None:
-        self._lines[id] = line
+    def add(self, command: Command) -> bytes:
+        """Tells the line that asks it; raises Refused for what cannot be asked."""
+        if command.name == "echo":
+            words = "no /echo here: this program reads its own lines back to know that they are saved"
+            raise Refused("no_command", words)
+        id = f"{self._stamp}{self._count + 1}"
+        fields = {"words": command.words} if command.fields is None else command.fields
+        line = line_of({command.name: fields, "id": id})
+        if len(line) > MAX_LINE:
+            raise Refused("line_too_long", f"a line has at most about {MAX_LINE} bytes; yours was not said")
+        self._count += 1
+        self._asked[id] = Asked(command.name, line, secret_of(command))
         self._size += len(line)
+        if command.name in BECOMING:
+            self.becoming = id
+        return line
 
-    def done(self, id: str) -> bool:
-        """Whether it waited."""
-        line = self._lines.pop(id, b"")
-        self._size -= len(line)
-        return bool(line)
+    def done(self, id: str) -> Asked | None:
+        """What waited under that id, if anything did."""
+        asked = self._asked.pop(id, None)
+        if asked is not None:
+            self._size -= len(asked.line)
+        if id == self.becoming:
+            self.becoming = ""
+        return asked
+
+    def named(self, names: Collection[str]) -> list[str]:
+        """The ids of these requests."""
+        return [id for id, asked in self._asked.items() if asked.name in names]
 
     def all(self) -> bytes:
-        return b"".join(self._lines.values())
+        return b"".join([asked.line for asked in self._asked.values()])

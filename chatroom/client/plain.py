@@ -17,12 +17,15 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..protocols.telnet import CUT, LineInput
-from ..request import Refused
+from ..request import Command, Refused
 from ..seams import Delayed
 from ..wire.json import MAX_LINE
 from ..wire.text import TEXT
-from .core import Conversation, Said
+from .core import Conversation
+from .face import Said
 from .look import Look
+from .questions import Decided, Dialogue, Interview, Question, before
+from .terminal import Terminal
 
 PATIENCE = 120.0
 """Seconds that a pipe waits without seeing the outcome of anything it sent, connected or not, before it gives up: a server
@@ -33,6 +36,9 @@ LEAVE_TIMEOUT = 5.0
 
 FLUSH_TIMEOUT = 5.0
 """Seconds at the end for what is shown to be taken by who reads it."""
+
+HINT = "nobody can be asked here: it is taken from --password-file FILE (--server-password-file FILE)"
+"""Where a password was wanted of a pipe."""
 
 OK, FAILED = 0, 1
 """Exit statuses; 2 is for a wrong command line."""
@@ -46,25 +52,36 @@ class PlainFace(Protocol):
     """To be given before the transport is."""
 
     def __init__(
-        self, clock: IReactorTime, look: Look | None, *, typed: bool, piped: bool, complain: Callable[[str], None]
+        self,
+        clock: IReactorTime,
+        look: Look | None,
+        *,
+        terminal: Terminal | None,
+        piped: bool,
+        complain: Callable[[str], None],
     ) -> None:
-        """`look`: how it is shown; None for JSON as it came. `typed`: by a person, who sees what goes wrong, and may wait for
-        ever. `piped`: shown to another program, without which we go on no more. `complain` tells what is not the server's
-        words."""
+        """`look`: how it is shown; None for JSON as it came. `terminal`: on which a person types, who sees what goes wrong,
+        can be asked, and may wait for ever. `piped`: shown to another program, without which we go on no more. `complain`
+        tells what is not the server's words."""
         self.ended: Deferred[None] = Deferred()
         self._clock = clock
         self._look = look
-        self._typed = typed
+        self._terminal = terminal
+        self._typed = terminal is not None
         self._piped = piped
         self._complain = complain
         self._input = LineInput(MAX_LINE, telnet=False)
         self._rest = b""
         self._lines: deque[bytes] = deque()
+        self._put_by: deque[bytes] = deque()
+        """Lines that were typed before somebody wanted to know something else."""
+        self._interview = Interview(self._put)
         self._reading = True
         self._no_more = False
         self._left = False
         self._broken = False
         self._reason = ""
+        self._nick = self._hint = ""
         self._status = OK
         self._under_way = 0
         self._timer: Delayed | None = None
@@ -118,8 +135,9 @@ class PlainFace(Protocol):
     # What the conversation tells
 
     def welcomed(self, welcome: Said, again: bool) -> None:
+        nick = welcome["welcome"]["nick"]
         if again:
-            self._complain("connected again")
+            self._complain("connected again" if nick == self._nick else f"connected again, as {nick}")
         else:
             self._wait(PATIENCE)
             self.show(welcome, own=False)
@@ -130,7 +148,22 @@ class PlainFace(Protocol):
         if self._look is None:
             self._write(f"{json.dumps(said, separators=(',', ':'))}\n")
         elif not (own and "event" in said):
-            self._write("".join([f"{line}\n" for line in self._look.lines(said)]))
+            self._write("".join([f"{line}\n" for line in self._look.lines(said, self.conversation)]))
+
+    def question(self, dialogue: Dialogue, decided: Decided) -> bool:
+        if self._terminal is None or self._no_more:
+            self._hint = HINT
+            return False
+
+        def put_back(command: Command | None) -> None:
+            self._lines.extendleft(reversed(self._put_by))
+            self._put_by.clear()
+            decided(command)
+
+        self._put_by, self._lines = self._lines, deque()
+        self._interview.begin(dialogue, put_back)
+        self._regulate()
+        return True
 
     def moved(self) -> None:
         if self.conversation.under_way < self._under_way or not self.conversation.under_way:
@@ -139,6 +172,7 @@ class PlainFace(Protocol):
 
     def away(self, why: str) -> None:
         self._complain(f"{why}; trying again")
+        self._nick = self.conversation.nick
         if not self.conversation.under_way:
             self._wait(PATIENCE)
         self._go_on()
@@ -147,11 +181,14 @@ class PlainFace(Protocol):
         if self.ended.called:
             return
         self._stop_taking()
+        self._interview.end()
         self._wait(0)
         lost = self.conversation.under_way
         if why:
             self._status = FAILED
             self._complain(why)
+            if self._hint:
+                self._complain(self._hint)
         if lost:
             self._status = FAILED
             self._complain(f"{lost} {'line' if lost == 1 else 'lines'} may not have been said")
@@ -162,12 +199,19 @@ class PlainFace(Protocol):
     def leave(self) -> None:
         """Leave at once, whatever is under way."""
         self._stop_taking()
+        self._interview.end()
         self._leave()
 
     def _go_on(self) -> None:
         conversation = self.conversation
-        while self._lines and conversation.takes_more:
-            self._obey(self._lines.popleft())
+        while self._lines and (self._interview.under_way or conversation.takes_more):
+            line = self._lines.popleft()
+            if self._interview.under_way:
+                self._interview.answer(TEXT.reply(line) or "")
+            else:
+                self._obey(line)
+        if self._no_more and self._interview.under_way:
+            self._interview.cancel()
         conversation.send()
         before, self._under_way = self._under_way, conversation.under_way
         if self._under_way and not before:
@@ -187,14 +231,43 @@ class PlainFace(Protocol):
                 self._reason = command.words
                 self._stop_taking()
             else:
-                self.conversation.ask(command)
+                self._ask(command)
         except Refused as refused:
             self.show({"refused": {"code": refused.code, "words": refused.words}}, own=True)
+
+    def _ask(self, command: Command) -> None:
+        conversation = self.conversation
+        dialogue = before(command, conversation.nick, conversation.account) if self._terminal else None
+        if dialogue is None:
+            conversation.ask(command)
+        else:
+            self._interview.begin(dialogue, self._decided)
+
+    def _decided(self, command: Command | None) -> None:
+        if command is None:
+            self._tell("nothing was changed")
+        else:
+            self.conversation.ask(command)
+
+    def _put(self, question: Question | None) -> None:
+        """Ask the person; nothing more, when there is no question any more."""
+        if self._terminal:
+            self._terminal.hide(question is not None and question.hidden)
+        if question:
+            self._tell(question.words)
+
+    def _tell(self, words: str) -> None:
+        """Say something to the person that is no part of the conversation."""
+        if self._look and self._terminal and self._terminal.shows:
+            self.show({"notice": words}, own=False)
+        else:
+            self._complain(words)
 
     def _stop_taking(self) -> None:
         self._no_more = True
         self._rest = b""
         self._lines.clear()
+        self._put_by.clear()
 
     def _leave(self) -> None:
         if self._left or self.ended.called:
@@ -208,8 +281,9 @@ class PlainFace(Protocol):
     def _regulate(self) -> None:
         """Read on when what was read has been asked, and more may be."""
         transport: Any = self.transport
-        reads = self.conversation.takes_more and not self._lines and not self._no_more
-        if transport is not None and reads != self._reading:
+        takes_more = self.conversation.takes_more or self._interview.under_way
+        reads = takes_more and not self._lines and not self._no_more
+        if transport is not None and reads != self._reading and not self.ended.called:
             self._reading = reads
             if reads:
                 transport.resumeProducing()
