@@ -30,8 +30,8 @@ class Session:
     """One connection, and the person on it."""
 
     __slots__ = (
-        "_appended", "_asked", "_intake", "_owed", "_patience", "_source", "_working", "admitted", "chat", "console", "device",
-        "ended", "lost", "outlet", "peer", "reading", "request", "spoke", "table", "wire",
+        "_appended", "_asked", "_hidden", "_intake", "_owed", "_patience", "_source", "_working", "admitted", "chat",
+        "console", "device", "ended", "lost", "outlet", "peer", "reading", "request", "spoke", "table", "wire",
     )  # fmt: skip
     _log = Logger()
 
@@ -62,6 +62,8 @@ class Session:
         self._patience = Patience(chat.clock, self)
         self._asked: Deferred[str] | None = None
         """The next line is the answer to a question."""
+        self._hidden = False
+        """What is typed is not shown."""
         self._working: Deferred[None] | None = None
         """What was asked for, while it is not done."""
         self._owed: list[Repeated] | None = None
@@ -229,20 +231,25 @@ class Session:
             raise Refused("not_sure", words)
         if self.ended:
             return ""
-        self._write_answer((self._source.hide(True) if hidden else b"") + self.wire.asks.ask(words))
+        self._hide(hidden)
+        self._write_answer(self.wire.asks.ask(words))
         asked: Deferred[str] = Deferred()
         self._asked = asked
         self._intake.release(Hold.ANSWERING)
-        answer = await asked
-        if hidden:
-            self._write_answer(self._source.hide(False))
-        return answer
+        return await asked
+
+    def _hide(self, hidden: bool) -> None:
+        """What is typed from now on is not shown, or again: from question to question it stays as it is."""
+        if hidden is not self._hidden:
+            self._hidden = hidden
+            self._write_answer(self._source.hide(hidden))
 
     # Being somebody: entering.py
 
     def be(self, device: Device) -> Reading:
         """Be this device's connection from now on. Whoever reads the room already, reads on as who they are now."""
         self._patience.entered()
+        self._hide(False)
         self.device = device
         if self.reading is None:
             self.reading = Reading(self)
@@ -386,11 +393,11 @@ class Session:
             return
         try:
             answer = await answering
+            told = b"" if answer is None else self.wire.answer(answer, command)
         except Refused as refused:
-            self._write_answer(self.wire.refuse(refused, command.id))
-        else:
-            if answer is not None:
-                self._write_answer(self.wire.answer(answer, command))
+            told = self.wire.refuse(refused, command.id)
+        self._hide(False)
+        self._write_answer(told)
 
     async def _refuse(self, refused: Refused, id: str) -> None:
         await self._settled()
