@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 READY := .venv/ready
 
-.PHONY: venv run test lint format types coverage smoke check fuzz bench bench-quick microbench wheel clean
+.PHONY: venv run test lint format types coverage smoke check fuzz bench bench-quick bench-login microbench wheel clean
 
 MINUTES := 10
 
@@ -53,6 +53,10 @@ bench: $(READY)
 
 bench-quick: $(READY)
 	$(PYTHON) -m benchmarks --quick
+
+# Whether the time of a wrong login tells that the account exists, and what others notice of many.
+bench-login: $(READY)
+	$(PYTHON) -m benchmarks.login
 
 # Each step of a line's way by itself, without collecting garbage, which the server does rarely.
 microbench: $(READY)
