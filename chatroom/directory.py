@@ -56,6 +56,11 @@ class Directory:
         claim = self._claims.get(name.folded)
         return claim.by if claim and claim.name.folded == name.folded else ""
 
+    def claimed(self, name: Name) -> Name:
+        """The same, as it is kept here, so that it takes memory once."""
+        claim = self._claims.get(name.folded)
+        return claim.name if claim and claim.name == name else name
+
     def holders(self, name: Name) -> set[str]:
         """The ids of who has this nickname now, or one that looks like it."""
         return {self._claims[key].by for key in name[1:] if key in self._claims}

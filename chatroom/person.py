@@ -200,7 +200,7 @@ class Person:
         joined = server.event(Kind.JOINED, id, name.shown)
         attached = [(SERVER_LOG, server.event(Kind.ATTACHED, by, details={"token": token}))] if token else []
         try:
-            await _claim(server, id, name, before, [*attached, (room.log.name, joined)], instead_of)
+            name = await _claim(server, id, name, before, [*attached, (room.log.name, joined)], instead_of)
         finally:
             arrival = room.arrived(id)
         assert arrival is not None  # else the claim was refused
@@ -228,8 +228,7 @@ class Person:
         """Take another nickname; everyone, this person too, reads it in the room."""
         old = self.name
         renamed = self.server.event(Kind.RENAMED, self.id, old.shown, details={"new": name.shown})
-        await _claim(self.server, self.id, name, [self._released()], [(self.room.log.name, renamed)])
-        self.name = name
+        self.name = await _claim(self.server, self.id, name, [self._released()], [(self.room.log.name, renamed)])
         if self._left:  # meanwhile, under the old nickname
             await self.server.save_surely([self._released()])
 
@@ -333,8 +332,9 @@ def not_saved(what: str, why: NotSaved) -> Refused:
 
 async def _claim(
     server: Server, id: str, name: Name, before: Batch, after: Batch, instead_of: Person | None = None
-) -> None:
-    """Have a nickname claimed together with what it depends on and what depends on it, all or nothing; raises Refused."""
+) -> Name:
+    """Have a nickname claimed together with what it depends on and what depends on it, all or nothing; raises Refused. Gives
+    the nickname as it is kept."""
     if server.directory.freeing(name):  # said bye and came back at once, faster than the disk
         await server.journal.settled()
     server.directory.reserve(name, id, instead_of.id if instead_of else "")
@@ -343,3 +343,4 @@ async def _claim(
     if failed:
         server.directory.cancel(name, id)
         raise not_saved(name.shown, failed)
+    return server.directory.claimed(name)
