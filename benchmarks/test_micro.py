@@ -15,8 +15,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from twisted.internet.defer import Deferred, ensureDeferred, succeed
 
 from chatroom.event import Entry, Event, Kind
-from chatroom.log import Log, Page, Reader
+from chatroom.log import Log
 from chatroom.names import nickname
+from chatroom.page import Page, Reader
 from chatroom.person import Person
 from chatroom.protocols.outlet import DirectOutlet
 from chatroom.seams import Format

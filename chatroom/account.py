@@ -6,6 +6,7 @@ Knows no password: what is kept of one is only carried.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from .event import Entry, Event, Kind, Position
@@ -23,7 +24,7 @@ class Account(NamedTuple):
     since: int
     """UTC, in milliseconds since 1970."""
     operator: bool = False
-    ignored: Mapping[str, str] = {}
+    ignored: Mapping[str, str] = MappingProxyType({})
     """Whom they do not read: ids, and the nicknames under which they were put here."""
 
 
@@ -65,10 +66,14 @@ class Accounts:
     def get(self, id: str) -> Account | None:
         return self._accounts.get(id)
 
+    def keyed(self, folded: str) -> Account | None:
+        """Whose nickname folds so."""
+        account = self._accounts.get(self._keys.get(folded, ""))
+        return account if account and account.name.folded == folded else None
+
     def named(self, name: Name) -> Account | None:
         """Whose nickname this is, in whatever case."""
-        account = self._accounts.get(self._keys.get(name.folded, ""))
-        return account if account and account.name.folded == name.folded else None
+        return self.keyed(name.folded)
 
     def like(self, name: Name) -> Account | None:
         """Whose nickname it is, or looks like."""

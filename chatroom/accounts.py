@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from secrets import compare_digest, token_hex
 
-from twisted.internet.defer import ensureDeferred
-
 from .account import Account, forms_of
-from .chat import Chat, Plaintext
+from .asking import ask_password, may_send_password, warn_of_plaintext
+from .chat import Chat
 from .connections import site_of
 from .directory import SERVER_LOG
 from .event import Event, Kind
 from .names import REMOVED, Name
-from .passwords import new_password
+from .passwords import SHORTEST, new_password
 from .passwords import password as normal
 from .person import Device, Person, digest, not_saved
 from .request import Refused
@@ -29,26 +28,16 @@ WRONG = "wrong name or password"
 """Whatever was wrong with it: who guesses learns nothing."""
 
 
-# Passwords on their way
-
-
-def may_send_password(session: Session) -> None:
-    """Raises Refused where a password had better not be sent; called before one is asked for."""
-    if session.chat.settings.plaintext is Plaintext.REFUSE and not session.peer.secret:
-        raise Refused("plaintext_password", "passwords are taken over TLS only here: others could read this connection")
-
-
-def warn_of_plaintext(session: Session) -> None:
-    if session.chat.settings.plaintext is Plaintext.WARN and not session.peer.secret:
-        session.told("others on the way could read your password: this connection has no TLS")
+# The server's own password
 
 
 def admit(session: Session, given: str) -> None:
     """Who gives the server's password may come in without an account; raises Refused."""
+    may_send_password(session)
     chat, site = session.chat, site_of(session.peer.address)
     chat.attempts.begin(site, "the server's password")
     if not compare_digest(given.encode(), chat.settings.password.encode()):
-        raise Refused("password_wrong", "that is not the server's password; what nickname would you like?")
+        raise Refused("password_wrong", "that is not the server's password")
     chat.attempts.right(site, "the server's password")
     session.admitted = True
 
@@ -61,17 +50,34 @@ async def checked(session: Session, nickname: str, password: str) -> Account:
     chat, site = session.chat, site_of(session.peer.address)
     key = _key(chat, nickname)
     chat.attempts.begin(site, key)
+    before = chat.directory.accounts.keyed(key)
     name = await chat.login.check(nickname, _normal(password))
     if name is None:
         raise Refused("login_failed", WRONG)
-    chat.attempts.right(site, key)
     known = chat.settings.nickname(name)
-    account = chat.directory.accounts.named(known)
-    if account is None:
-        if chat.hasher:  # it was forgotten meanwhile
-            raise Refused("login_failed", WRONG)
-        account = await create(chat, chat.new_id(), known, "")
+    if chat.hasher is None:
+        account = await _known_elsewhere(chat, known)
+    else:
+        now = chat.directory.accounts.named(known)
+        if now is None or before is None or (now.id, now.hash) != (before.id, before.hash):
+            raise Refused("login_failed", WRONG)  # it was changed, or forgotten, while that was looked at
+        account = now
+    chat.attempts.right(site, key)
     return account
+
+
+async def _known_elsewhere(chat: Chat, name: Name) -> Account:
+    """The account of who is known to a checker of the site, made when they come for the first time."""
+    async with chat.alone(name.folded):
+        account = chat.directory.accounts.named(name)
+        return account or await create(chat, chat.new_id(), name, "")
+
+
+def still(chat: Chat, account: Account) -> None:
+    """Raises Refused for who is no account any more, or has another password by now."""
+    now = chat.directory.accounts.get(account.id)
+    if now is None or now.hash != account.hash:
+        raise Refused("login_failed", WRONG)
 
 
 def _normal(password: str) -> str:
@@ -102,7 +108,8 @@ async def register(session: Session, password: str) -> Account:
     if person.may_claim and directory.accounts.code:
         events.append((SERVER_LOG, session.chat.event(Kind.OPERATOR, person.id, name.shown)))
     account = await create(session.chat, person.id, name, kept, *events)
-    warn_of_plaintext(session)
+    if password:
+        warn_of_plaintext(session)
     return account
 
 
@@ -119,13 +126,15 @@ async def register_stranger(session: Session, name: Name, password: str = "") ->
     chat = session.chat
     if chat.directory.accounts.like(name) or chat.directory.holders(name):
         raise Refused("nick_taken", f"{name.shown} is taken, or too like one that is")
-    kept = await _hash_of_new(session, name, password, may_claim=False)
+    question = f"{name.shown} is free, and only accounts are let in here. What is to be its password?"
+    kept = await _hash_of_new(session, name, password, may_claim=False, question=question)
     account = await create(chat, chat.new_id(), name, kept)
-    warn_of_plaintext(session)
+    if password:
+        warn_of_plaintext(session)
     return account
 
 
-async def _hash_of_new(session: Session, name: Name, password: str, may_claim: bool) -> str:
+async def _hash_of_new(session: Session, name: Name, password: str, may_claim: bool, question: str = "") -> str:
     """What is to be kept of a new account's password, which is asked for unless given; raises Refused."""
     chat = session.chat
     hasher = hasher_of(chat)
@@ -136,20 +145,28 @@ async def _hash_of_new(session: Session, name: Name, password: str, may_claim: b
         words = f"{name.shown} is kept for an operator: register it at the server's machine, or /claim CODE first"
         raise Refused("operator_name", words)
     may_send_password(session)
-    password = await _asked_twice(session, name, password)
+    password = await asked_twice(session, name, password, question)
     chat.registrations.begin(site_of(session.peer.address))
     return await hasher.hash(password)
 
 
-async def _asked_twice(session: Session, name: Name, password: str) -> str:
-    if not password:
-        password = await session.ask(f"What is to be the password of {name.shown}?", True, "new_password")
-        if not password:
-            raise Refused("password_invalid", "nothing was changed")
-        new_password(password, name.shown)  # what is wrong with it is said before it is asked for again
-        if await session.ask("The same once more?", hidden=True) != password:
-            raise Refused("passwords_differ", "these were two passwords; nothing was changed")
-    return new_password(password, name.shown)
+async def asked_twice(session: Session, name: Name, password: str = "", question: str = "") -> str:
+    """A new password, which is asked for unless given, and typed twice since it is not seen; raises Refused."""
+    if password:
+        return new_password(password, name.shown)
+
+    async def twice(given: str) -> str:
+        known = new_password(given, name.shown)
+        if await session.ask("The same once more?", hidden=True) != given:
+            raise Refused("passwords_differ", "these were two passwords")
+        return known
+
+    question = question or f"What is to be the password of {name.shown}?"
+    aside = f"({SHORTEST} characters or more; an empty line: none.)"
+    known = await ask_password(session, question, aside, twice, "new_password")
+    if known is None:
+        raise Refused("password_invalid", "no password was given; nothing was changed")
+    return known
 
 
 def hasher_of(chat: Chat) -> Hasher:
@@ -182,32 +199,44 @@ async def change_password(session: Session, account: Account, old: str, new: str
     """Take another password; who was here by the old one is not any more, but for the session that asks."""
     hasher_of(session.chat)
     may_send_password(session)
-    if not old:
-        old = await session.ask("What is the password now?", hidden=True)
-    await checked(session, account.name.shown, old)
-    await set_password(session.chat, account, await _asked_twice(session, account.name, new), session.device)
+
+    async def proved(given: str) -> Account:
+        return await checked(session, account.name.shown, given)
+
+    if old:
+        now: Account | None = await proved(old)
+        warn_of_plaintext(session)
+    else:
+        now = await ask_password(session, "What is the password now?", "(An empty line: nothing is changed.)", proved)
+    if now is None:
+        raise Refused("password_invalid", "no password was given; nothing was changed")
+    await set_password(session.chat, now, await asked_twice(session, now.name, new), session.device)
 
 
 async def set_password(chat: Chat, account: Account, password: str, but: Device | None = None) -> None:
+    """Raises Refused. All devices of the account but one are logged out."""
     kept = await hasher_of(chat).hash(new_password(password, account.name.shown))
-    if chat.directory.accounts.get(account.id) is None:  # forgotten meanwhile: nothing of it is kept any more
-        raise Refused("no_account", f"there is no account {account.name.shown}")
-    changed = chat.event(Kind.PASSWORD, account.id, account.name.shown, details={"hash": kept})
-    await _saved(chat, "the password", (SERVER_LOG, changed))
-    await chat.blank_old_passwords()
-    person = chat.people.get(account.id)
-    if person:
-        person.dismiss(Refused("password_changed", "the password was changed; log in again"), but)
+    async with chat.alone(account.id):
+        still(chat, account)
+        person = chat.people.get(account.id)
+        changed = chat.event(Kind.PASSWORD, account.id, account.name.shown, details={"hash": kept})
+        await _saved(chat, "the password", (SERVER_LOG, changed), *(person.parting(but) if person else ()))
+        if person:
+            person.dismiss(Refused("password_changed", "the password was changed; log in again"), but)
+    await chat.tidy()
 
 
 async def forget(chat: Chat, account: Account) -> None:
     """The account is no more; what it said stays, under another name."""
     nick = f"{REMOVED}{token_hex(REMOVED_BYTES)}"
-    await _saved(chat, account.name.shown, (SERVER_LOG, chat.event(Kind.FORGOTTEN, account.id, nick)))
-    person = chat.people.get(account.id)
-    if person:
-        person.dismiss(Refused("forgotten", "your account is no more; farewell"))
-    ensureDeferred(chat.forget(account.id, nick)).addErrback(chat.bug)
+    async with chat.alone(account.id):
+        still(chat, account)
+        person = chat.people.get(account.id)
+        forgotten = chat.event(Kind.FORGOTTEN, account.id, nick)
+        await _saved(chat, account.name.shown, (SERVER_LOG, forgotten), *(person.leaving("") if person else ()))
+        if person:
+            person.dismiss(Refused("forgotten", "your account is no more; farewell"))
+    await chat.tidy()
 
 
 async def ignore(chat: Chat, person: Person, id: str, nick: str, ignored: bool) -> None:

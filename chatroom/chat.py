@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import count
-from operator import methodcaller
 from secrets import token_hex
 from typing import Any
 
@@ -18,7 +18,7 @@ from .account import Account, Accounts
 from .attempts import Attempts, Registrations
 from .connections import Connections
 from .directory import SERVER_LOG, Directory
-from .event import NO_DETAILS, Event, Kind, person_of
+from .event import NO_DETAILS, Event, Kind, Position, person_of
 from .inbox import inbox_log
 from .journal import Journal
 from .names import TABLES, Name, nickname
@@ -29,6 +29,9 @@ from .seams import Batch, Clock, Hasher, Login, NotSaved, Redactable, Repeated, 
 
 SAVE_AGAIN = 1.0
 """Seconds until what must not be lost (who left) is appended again after the storage could not save it."""
+
+TIDY_AGAIN = 60.0
+"""Seconds until it is tried again to take something out of the storage: the whole of it is looked through."""
 
 CLAIM_CODE_BYTES = 8
 """64 bits: who may guess five times a minute never finds it."""
@@ -120,8 +123,8 @@ class Chat:
         """What can come back after a lost connection, by what tells it."""
         self.leaving: dict[str, Deferred[None]] = {}
         """Who has left as far as the log does not tell yet, by id."""
-        self.entering: dict[str, DeferredLock] = {}
-        """Accounts that log in just now, by id: one device after the other."""
+        self._alone: dict[str, DeferredLock] = {}
+        """Held while something is done with an account or a guest that must not be done twice at once."""
         self.registering: set[str] = set()
         """Names, in both forms, of accounts that are on their way into the log."""
         self.opening = DeferredLock()
@@ -145,10 +148,7 @@ class Chat:
         if not self.directory.accounts.started_before:
             self.claim_code = token_hex(CLAIM_CODE_BYTES)
             await self.save_surely([(SERVER_LOG, self.event(Kind.CODE, details={"digest": digest(self.claim_code)}))])
-        # What the server was stopped before it was done:
-        await self.blank_old_passwords()
-        for id, nick in tuple(self.directory.accounts.forgotten().items()):
-            await self.forget(id, nick)
+        self._tidy_again()  # what the server was stopped before it was done
 
     async def open_directory(self, storage: Storage) -> None:
         """Take up the server's own log only: enough to look after accounts."""
@@ -164,7 +164,8 @@ class Chat:
         for token, by in directory.devices.items():
             devices.setdefault(person_of(by), []).append((token, by))
         names = {claim.by: claim.name for claim in directory.claims()}
-        kept = {id: names[id] for id in room.members.nicks if id in names and id in devices}
+        forgotten = directory.accounts.forgotten()  # killed before it was told that they left
+        kept = {id: names[id] for id in room.members.nicks if id in names and id in devices and id not in forgotten}
         details = {
             "kept": {id: [*name] for id, name in kept.items()},
             "devices": {token: by for id in kept for token, by in devices[id]},
@@ -178,16 +179,36 @@ class Chat:
             for token, by in devices[id]:
                 Device(person, by, token).linger(self.settings.grace)
 
-    async def forget(self, id: str, nick: str) -> None:
-        """Take the nickname of who is no account any more from all that they said, and out of the storage what is kept of
-        their password and what is in their inbox. What was begun is done again at the next start."""
-        await self.journal.settled()
-        while id in self.leaving:
-            await self._pause()
+    async def tidy(self) -> None:
+        """Take out of the storage what is to be there no more: what is kept of passwords that count no more; of who is no
+        account any more the nickname in all that they said, and their inbox. What cannot be done now is tried again."""
+        async with self.alone(""):
+            try:
+                for id, position in tuple(self.directory.accounts.stale.items()):
+                    await self._blank(id, position)
+                await self.journal.settled()
+                for id, nick in tuple(self.directory.accounts.forgotten().items()):
+                    await self._forget(id, nick)
+            except NotSaved as why:
+                if not self.stopping:
+                    self._log.warn("what is to be forgotten is still in the storage: {words}", words=why.words)
+                    self.clock.callLater(TIDY_AGAIN, self._tidy_again)
+
+    def _tidy_again(self) -> None:
+        ensureDeferred(self.tidy()).addErrback(self.bug)
+
+    async def _blank(self, id: str, position: Position) -> None:
+        if isinstance(self.storage, Redactable):
+            await self.storage.blank(SERVER_LOG, id, "hash", position)
+        if self.directory.accounts.stale.get(id) == position:
+            del self.directory.accounts.stale[id]
+
+    async def _forget(self, id: str, nick: str) -> None:
         self._rename(id, nick)
-        await self._redact(methodcaller("rename", id, nick))
-        self._rename(id, nick)  # what was read from the store meanwhile
-        await self._redact(methodcaller("erase", inbox_log(id)))
+        if isinstance(self.storage, Redactable):
+            await self.storage.rename(id, nick)
+            self._rename(id, nick)  # what was read from it meanwhile
+            await self.storage.erase(inbox_log(id))
         await self.save_surely([(SERVER_LOG, self.event(Kind.ERASED, id, nick))])
 
     def _rename(self, id: str, nick: str) -> None:
@@ -195,23 +216,6 @@ class Chat:
         inboxes = [person.inbox for person in self.people.values() if person.inbox]
         for log in [*(room.log for room in self.rooms.values()), *(inbox.log for inbox in inboxes)]:
             log.rename(id, nick)
-
-    async def blank_old_passwords(self) -> None:
-        """Take out of the storage what is kept of passwords that count no more."""
-        stale = self.directory.accounts.stale
-        for id, position in tuple(stale.items()):
-            await self._redact(methodcaller("blank", SERVER_LOG, id, "hash", position))
-            if stale.get(id) == position:
-                del stale[id]
-
-    async def _redact(self, redact: Callable[[Redactable], Deferred[None]]) -> None:
-        if isinstance(self.storage, Redactable):
-            while True:
-                try:
-                    await redact(self.storage)
-                    return
-                except NotSaved:
-                    await self._pause()
 
     def bug(self, failure: Failure) -> None:
         """What nobody waits for failed."""
@@ -228,6 +232,11 @@ class Chat:
         read = [mark for person in self.people.values() if person.inbox for mark in person.inbox.mark()]
         if read:
             await self.save(read)
+
+    async def gone(self) -> None:
+        """Until nobody is connected any more, and what they took at the very end is noted."""
+        await self.connections.gone()
+        await self.journal.settled()
 
     def new_id(self) -> str:
         """Unique over all nodes and restarts."""
@@ -256,6 +265,18 @@ class Chat:
     def is_for_operators(self, name: Name) -> bool:
         """Whether it is the name that an operator's account is to have, or looks like it."""
         return any(key in operator[1:] for operator in self.settings.operators for key in name[1:])
+
+    @asynccontextmanager
+    async def alone(self, id: str) -> AsyncIterator[None]:
+        """One after the other, of what is done with one account or guest."""
+        lock = self._alone.setdefault(id, DeferredLock())
+        await lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+            if not lock.locked:
+                self._alone.pop(id, None)
 
     async def save_surely(self, events: Batch) -> None:
         """Append what must not be lost, such as that somebody left: again and again, until the storage saves it."""

@@ -7,12 +7,11 @@ from __future__ import annotations
 from secrets import token_hex
 from typing import NamedTuple
 
-from twisted.internet.defer import DeferredLock
-
 from .account import Account
-from .accounts import admit, checked, may_send_password, register_stranger, warn_of_plaintext
+from .accounts import admit, checked, register_stranger, still
+from .asking import ask_password, may_send_password, warn_of_plaintext
 from .event import Entry, Position, person_of
-from .inbox import Inbox
+from .inbox import Inbox, check_position
 from .names import Name
 from .person import Device, Person, digest
 from .reading import Reading
@@ -42,28 +41,54 @@ async def enter(session: Session, nickname: str, password: str = "", wish: Wish 
     """Come in under a nickname: as a guest, or as the account to which it belongs."""
     chat = session.chat
     name = chat.settings.nickname(nickname)
-    if not password and chat.directory.accounts.named(name):
-        may_send_password(session)
-        words = f"{name.shown} is somebody's own. What is the password? (An empty line: another nickname.)"
-        password = await session.ask(words, hidden=True)
-        if not password:
-            session.greet()
-            return
-        try:
-            await log_in(session, name.shown, password, wish)
-        except Refused as refused:
-            session.told_no(refused)
-            session.greet()
-        return
     if password:
         await log_in(session, name.shown, password, wish)
-        return
-    await _give_server_password(session)
-    if chat.settings.guests:
-        await _enter_as_guest(session, name, wish)
+    elif chat.directory.accounts.named(name):
+        await _ask_to_log_in(session, f"{name.shown} is somebody's own.", name, wish)
+    elif chat.hasher is None and not chat.settings.guests:  # who has an account is known elsewhere
+        await _ask_to_log_in(session, "Only accounts are let in here.", name, wish)
     else:
+        await _enter_anew(session, name, wish)
+
+
+async def _ask_to_log_in(session: Session, why: str, name: Name, wish: Wish) -> None:
+    async def come(password: str) -> bool:
+        await come_in(session, await checked(session, name.shown, password), wish)
+        return True
+
+    question = f"{why} What is the password of {name.shown}?"
+    if not await ask_password(session, question, "(An empty line: another nickname.)", come):
+        _ask_for_nickname(session)
+
+
+async def _enter_anew(session: Session, name: Name, wish: Wish) -> None:
+    """Under a nickname that is nobody's own."""
+    if not session.admitted:
+
+        async def come(password: str) -> bool:
+            admit(session, password)
+            return True
+
+        question = "This server has a password; what is it?"
+        if not await ask_password(session, question, "(An empty line: another nickname.)", come, "server_password"):
+            _ask_for_nickname(session)
+            return
+    if session.chat.settings.guests:
+        await _enter_as_guest(session, name, wish)
+        return
+    try:
         account = await register_stranger(session, name)
+    except Refused as refused:
+        if refused.code != "password_invalid" or session.wire.asks is None:
+            raise
+        _ask_for_nickname(session)
+    else:
         await come_in(session, account, wish)
+
+
+def _ask_for_nickname(session: Session) -> None:
+    if not session.no_more:
+        session.told("What nickname would you like?")
 
 
 async def _enter_as_guest(session: Session, name: Name, wish: Wish) -> None:
@@ -84,21 +109,28 @@ async def log_in(session: Session, nickname: str, password: str, wish: Wish = NO
 
 async def come_in(session: Session, account: Account, wish: Wish) -> None:
     """Be this account, as was proved, on one more device."""
-    entering = session.chat.entering
-    lock = entering.setdefault(account.id, DeferredLock())
-    await lock.acquire()  # of several devices that come at once, the first enters and the others join it
-    try:
-        await _come_in(session, account, wish)
-    finally:
-        lock.release()
-        if not lock.locked:
-            entering.pop(account.id, None)
+    chat = session.chat
+    start = None if wish.after is None else session.entrance.log.position(wish.after)
+    if wish.inbox is not None:
+        await check_position(chat.storage, account.id, wish.inbox)
+    token = _token(session)
+    # Of several devices that come at once, the first enters and the others join it. Only that is awaited there: a device
+    # that does not read must not keep the others out.
+    async with chat.alone(account.id):
+        still(chat, account)
+        device, arrival = await _be_here(session, account, token)
+        try:
+            inbox = await device.person.open_inbox()
+        except BaseException:
+            device.leave()
+            raise
+    await _welcome(session, device, token, arrival, start, wish, inbox, news=wish.inbox is None)
 
 
-async def _come_in(session: Session, account: Account, wish: Wish) -> None:
+async def _be_here(session: Session, account: Account, token: str) -> tuple[Device, Arrival]:
+    """A new device of the account, who enters with it or is here already."""
     chat, room = session.chat, session.entrance
-    start = None if wish.after is None else room.log.position(wish.after)
-    by, token = f"{account.id}/{chat.new_id()}", _token(session)
+    by = f"{account.id}/{chat.new_id()}"
     guest = session.device.person if session.device else None
     person = chat.people.get(account.id)
     if person is None:
@@ -107,14 +139,11 @@ async def _come_in(session: Session, account: Account, wish: Wish) -> None:
             if account.id in chat.leaving:
                 raise Refused("not_saved", "that you left before is not saved yet; come again in a moment")
         await _take_back(session, account.name, guest)
-        device, arrival = await Person.enter(chat, account.id, account.name, room, by, _digest(token), guest)
-    else:
-        device = await person.attach(by, _digest(token))
-        arrival = room.now(account.id, *[guest.id] if guest else ())
-        if guest:
-            guest.leave(f"now {account.name.shown}")
-    inbox = await device.person.open_inbox()
-    await _welcome(session, device, token, arrival, start, wish, inbox, news=wish.inbox is None)
+        return await Person.enter(chat, account.id, account.name, room, by, _digest(token), guest)
+    device = await person.attach(by, _digest(token))
+    if guest:
+        guest.leave(f"now {account.name.shown}")
+    return device, room.now(account.id, *[guest.id] if guest else ())
 
 
 async def _take_back(session: Session, name: Name, but: Person | None) -> None:
@@ -138,6 +167,8 @@ async def resume(session: Session, token: str, wish: Wish) -> None:
     room = device.person.room
     start = None if wish.after is None else room.log.position(wish.after)
     inbox = await device.person.open_inbox()
+    if session.chat.devices.get(digest(token)) is not device:  # their time was over meanwhile, or they were logged out
+        raise Refused("resume_unknown", "nobody is expected back with that any more")
     if session.lost and device.connection:  # asked before it was lost, and they are back by a later one
         raise Refused("resumed", "you came back on another connection")
     await _welcome(session, device, token, room.now(device.person.id), start, wish, inbox, again=True)
@@ -161,6 +192,8 @@ async def _welcome(
         if not again:
             device.leave()
         return
+    if device not in device.person.devices:  # logged out meanwhile
+        raise Refused("password_changed", "the password was changed; log in again")
     chat, wire, person = session.chat, session.wire, device.person
     settings, was_here = chat.settings, session.device is not None
     history = settings.history if wish.history is None else wish.history
@@ -207,15 +240,6 @@ async def _tell_news(session: Session, reading: Reading, inbox: Inbox, until: Po
             await reading.show(inbox.log.name, by_others(entries))
         if not session.nobody_reads:
             inbox.soon()
-
-
-async def _give_server_password(session: Session) -> None:
-    """Who has no account is asked for the server's password, where there is one."""
-    if session.admitted:
-        return
-    may_send_password(session)
-    given = await session.ask("This server has a password; what is it?", True, "server_password")
-    admit(session, given)
 
 
 def _token(session: Session) -> str:

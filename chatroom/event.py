@@ -105,6 +105,29 @@ class Event(NamedTuple):
     which; `away`, which of them were, and why; `tables`, which versions made these forms."""
 
 
+def renamed(event: Event, id: str, nick: str) -> Event:
+    """The event when somebody is forgotten: what they did on any device is read under this nickname, and of what is no talk
+    nothing else is left, since it tells the old one; and STARTED does not tell that they were here."""
+    if not _is_by(id, event.by):
+        return event._replace(details=_without(id, event.details)) if event.kind is Kind.STARTED else event
+    if event.kind is Kind.RENAMED:
+        return event._replace(nick=nick, details={"new": nick})
+    return event._replace(nick=nick, details=event.details if event.kind.sort is Sort.TALK else NO_DETAILS)
+
+
+def _is_by(id: str, by: str) -> bool:
+    return by == id or by.startswith(f"{id}/")
+
+
+def _without(id: str, started: Mapping[str, Any]) -> Mapping[str, Any]:
+    left = dict(started)
+    for name in {"kept", "away"} & left.keys():
+        left[name] = {by: told for by, told in left[name].items() if by != id}
+    if "devices" in left:
+        left["devices"] = {token: by for token, by in left["devices"].items() if not _is_by(id, by)}
+    return left
+
+
 class Entry(NamedTuple):
     """An event and its place in a log."""
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from twisted.internet.defer import ensureDeferred
 
-from .event import Entry, Event, Kind, Position
+from .event import Entry, Event, Kind, Position, person_of
 from .log import Log
 from .recall import RECALL_ENTRIES
 from .seams import Batch, Clock, Delayed, NotSaved, Storage
@@ -36,6 +36,14 @@ def inbox_log(id: str) -> str:
     return f"@{id}"
 
 
+async def check_position(storage: Storage, id: str, text: str) -> None:
+    """Raises Refused for what is no position in somebody's inbox, which need not be open."""
+    log = Log(inbox_log(id), storage, lambda entries: None)
+    newest = await storage.read(log.name, limit=1)
+    log.tip = newest[-1].position if newest else storage.start
+    log.position(text)
+
+
 class Inbox:
     """The log, followed while its owner is here, and up to where they have read it on any device."""
 
@@ -44,6 +52,8 @@ class Inbox:
         self.log = Log(inbox_log(id), server.storage, self._came)
         self.read: Position = server.storage.start
         self._noted = self.read
+        self.last: Event | None = None
+        """The newest message of somebody else that came while its owner was here."""
         self._server = server
         self._id = id
         self._taken = taken
@@ -51,10 +61,14 @@ class Inbox:
 
     async def open(self) -> None:
         """To be awaited before anything else."""
-        await self.log.open()
         storage = self._server.storage
-        for entry in await storage.read(self.log.name, limit=1, kinds={Kind.READ}):
-            self.read = self._noted = storage.position(str(entry.event.details.get("position", "")))
+        try:
+            await self.log.open()
+            for entry in await storage.read(self.log.name, limit=1, kinds={Kind.READ}):
+                self.read = self._noted = storage.position(str(entry.event.details.get("position", "")))
+        except BaseException:
+            self.close()
+            raise
 
     async def between(self, start: Position, end: Position) -> AsyncIterator[list[Entry]]:
         """The messages behind one position and up to another, oldest first, a few at a time."""
@@ -87,8 +101,11 @@ class Inbox:
             self._pause = None
 
     def _came(self, entries: Sequence[Entry]) -> None:
-        if any(entry.event.kind is Kind.PRIVATE for entry in entries):
-            self.soon()
+        for entry in entries:
+            if entry.event.kind is Kind.PRIVATE:
+                self.soon()
+                if person_of(entry.event.by) != self._id:
+                    self.last = entry.event
 
     def soon(self) -> None:
         """Something is shown: note in a while how far it was read."""
@@ -98,5 +115,9 @@ class Inbox:
     def _note(self) -> None:
         self._pause = None
         self.look()
+        self.note()
+
+    def note(self) -> None:
+        """Note how far it was read."""
         if marks := self.mark():
             ensureDeferred(self._server.save(marks))  # where it cannot be saved, the messages are shown again

@@ -19,6 +19,8 @@ class Hold(Flag):
     """More waits for its commit than should."""
     FULL = auto()
     """An answer is pending that the other side does not read."""
+    ENDING = auto()
+    """Who is here sends no more, as they said."""
     STOPPING = auto()
     """The server stops."""
 

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .log import ENTRY_BYTES
+from .page import ENTRY_BYTES
 from .seams import Batch, NotSaved, Repeated, Storage
 
 BATCH_BYTES = 1024 * 1024

@@ -33,7 +33,7 @@ _PLAIN = re.compile(rf"[A-Za-z_][A-Za-z0-9_-]{{,{LONGEST - 1}}}")
 """Names that PRECIS leaves as they are, that break no rule, and fold to lower case: to find that out takes 20 us, and they
 are most. tests/test_names.py holds that it is so."""
 
-RESERVED = ("server", "system", "all", "here", "everyone")
+RESERVED = ("you", "server", "system", "all", "here", "everyone")
 """Would be read as the server's own words, or as a call to all."""
 
 REMOVED = "removed-"

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
+from twisted.cred.checkers import FilePasswordDB
 from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.strcred import AuthOptionMixin
 from twisted.python import usage
@@ -148,7 +149,13 @@ OPTIONS: list[tuple[str, str | None, str, str, Callable[[str], object]]] = [
         whole(1),
     ),
     ("registration", None, "open", "Whether people may make accounts: open, or closed", one_of("open", "closed")),
-    ("guests", None, "on", "Whether one may chat without an account: on, or off", one_of("on", "off")),
+    (
+        "guests",
+        None,
+        "",
+        "Whether one may chat without an account: on, or off; off with --auth, else on",
+        one_of("on", "off", ""),
+    ),
     (
         "server-password-file",
         None,
@@ -220,6 +227,12 @@ class Options(usage.Options, AuthOptionMixin):
                 self[name] = read(self[name] or "")
             except ValueError as error:
                 raise usage.UsageError(f"--{name}: {error}") from None
+        for checker in self.get("credCheckers") or ():
+            if isinstance(checker, FilePasswordDB):  # it would be looked for at each login, and found missing then
+                try:
+                    lines_of(checker.filename)
+                except ValueError as error:
+                    raise usage.UsageError(f"--auth: {error}") from None
         if self["console"]:
             try:
                 self["log"] = take_terminal({} if self.parent is None else self.parent)

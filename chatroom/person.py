@@ -7,6 +7,7 @@ take its place, while they stay.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from hashlib import sha256
 from typing import Any, Protocol
 
@@ -38,6 +39,8 @@ class Server(Protocol):
     leaving: dict[str, Deferred[None]]
     opening: DeferredLock
     stopping: bool
+
+    def alone(self, id: str) -> AbstractAsyncContextManager[None]: ...
 
     def event(
         self, kind: Kind, by: str = "", nick: str = "", text: str = "", details: Mapping[str, Any] = ...
@@ -114,7 +117,8 @@ class Device:
         person = self.person
         details = {"to": to, **({"id": id} if id else {})}
         event = person.server.event(Kind.PRIVATE, self.by, person.name.shown, text, details)
-        logs = dict.fromkeys((inbox, inbox_log(person.id)))  # one, of who writes to themselves
+        # One's own first: a repeat is told by it. One log, of who writes to themselves.
+        logs = dict.fromkeys((inbox_log(person.id), inbox))
         return person.server.journal.append([(log, event) for log in logs], told)
 
     def stay(self, connection: Connection) -> None:
@@ -146,20 +150,26 @@ class Device:
             return
         if len(self.person.devices) == 1:
             self.person.leave(reason)
-        elif detached := self.drop():
-            ensureDeferred(self.person.server.save_surely([detached]))
+        else:
+            detached = self.detached()
+            self.drop()
+            if detached:
+                ensureDeferred(self.person.server.save_surely([detached]))
 
-    def drop(self) -> tuple[str, Event] | None:
-        """Belong to nobody any more, and have no connection; what tells so, if the log knows of it."""
+    def detached(self) -> tuple[str, Event] | None:
+        """What tells that this device is here no more, if the log knows of it."""
+        if not self.token:
+            return None
+        return SERVER_LOG, self.person.server.event(Kind.DETACHED, self.by, details={"token": self.token})
+
+    def drop(self) -> None:
+        """Belong to nobody any more, and have no connection."""
         self.connection = None
         if self._gone:
             self._gone.cancel()
             self._gone = None
         self.person.devices = tuple(device for device in self.person.devices if device is not self)
-        if not self.token:
-            return None
-        del self.person.server.devices[self.token]
-        return SERVER_LOG, self.person.server.event(Kind.DETACHED, self.by, details={"token": self.token})
+        self.person.server.devices.pop(self.token, None)
 
 
 class Person:
@@ -225,7 +235,11 @@ class Person:
         return device
 
     async def rename(self, name: Name) -> None:
-        """Take another nickname; everyone, this person too, reads it in the room."""
+        """Take another nickname; everyone, this person too, reads it in the room. One at a time."""
+        async with self.server.alone(self.id):
+            await self._rename(name)
+
+    async def _rename(self, name: Name) -> None:
         old = self.name
         renamed = self.server.event(Kind.RENAMED, self.id, old.shown, details={"new": name.shown})
         self.name = await _claim(self.server, self.id, name, [self._released()], [(self.room.log.name, renamed)])
@@ -270,13 +284,23 @@ class Person:
             if device.connection:
                 device.connection.ignoring()
 
+    def parting(self, but: Device | None) -> list[tuple[str, Event]]:
+        """What tells that all devices but one are here no more; the person leaves with the last."""
+        if but not in self.devices:
+            return self.leaving("")
+        return [event for device in self.devices if device is not but and (event := device.detached())]
+
     def dismiss(self, why: Refused, but: Device | None = None) -> None:
-        """End all connections, and what could come back, but one."""
-        for device in [device for device in self.devices if device is not but]:
-            connection = device.connection
-            device.leave()
-            if connection:
-                connection.dismissed(why)
+        """All devices but one are here no more, as it was told: end their connections."""
+        connections = [device.connection for device in self.devices if device is not but and device.connection]
+        if but in self.devices:
+            for device in self.devices:
+                if device is not but:
+                    device.drop()
+        else:
+            self.gone()
+        for connection in connections:
+            connection.dismissed(why)
 
     def leave(self, reason: str = "") -> None:
         """Be gone, as everybody sees once."""
@@ -297,8 +321,7 @@ class Person:
         """What tells that they leave."""
         server = self.server
         events = [(self.room.log.name, server.event(Kind.LEFT, self.id, self.name.shown, reason)), self._released()]
-        for device in [device for device in self.devices if device.token]:
-            events += [(SERVER_LOG, server.event(Kind.DETACHED, device.by, details={"token": device.token}))]
+        events += [event for device in self.devices if (event := device.detached())]
         if self.id in server.directory.away:
             events.append((SERVER_LOG, server.event(Kind.BACK, self.id, self.name.shown)))
         if self.inbox:

@@ -12,7 +12,8 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from .event import Entry, Position, person_of
-from .log import Log, Reader
+from .log import Log
+from .page import Reader
 from .person import Device, Person
 from .recall import pages, recall
 from .seams import Outlet, Wire

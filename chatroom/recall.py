@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 
 from .event import Entry, Kind, Position, Sort
-from .log import PAGE_BYTES, Log
+from .log import Log
+from .page import PAGE_BYTES
 from .seams import Storage
 
 PRESENCE = frozenset(kind for kind in Kind if kind.sort is Sort.PRESENCE)

@@ -12,7 +12,7 @@ NO_FIELDS: Mapping[str, object] = MappingProxyType({})
 
 
 class Command(NamedTuple):
-    """Something asked for, as a wire format read it; commands.py gives its words to the parameters."""
+    """Something asked for, as a wire format read it; table.py gives its words to the parameters."""
 
     name: str
     words: str = ""

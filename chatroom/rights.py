@@ -64,5 +64,5 @@ def require(role: Role, right: Right) -> None:
     if right is Right.CLAIM:
         raise Refused("entered", "you are an operator already")
     if right is Right.OWN:
-        raise Refused("account_needed", "you are a guest; /register PASSWORD makes your nickname your own")
+        raise Refused("account_needed", "you are a guest; /register makes your nickname your own")
     raise Refused("operator_needed", "only operators of the server may do that")

@@ -83,7 +83,8 @@ class Redactable(Protocol):
 
     def rename(self, by: str, nick: str) -> Deferred[None]:
         """Have all that somebody did on all their devices (`by`, and `by` with a slash and more), in every log, read under
-        this nickname. Except of talk, the details of these entries are forgotten: they tell the old one."""
+        this nickname. Except of talk, the details of these entries are forgotten, since they tell the old one: RENAMED
+        has this one as `new`, and of STARTED what is theirs goes, by whomever it is. As `event.renamed` has it."""
 
     def blank(self, log: str, by: str, detail: str, before: Position) -> Deferred[None]:
         """Forget this detail of the entries that are `by` just this one, before a position in a log."""

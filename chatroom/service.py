@@ -159,7 +159,7 @@ class ChatService(Service):
         except Late:
             self._log.warn("not everyone took what was said to the end")
         try:
-            await self._chat.connections.gone().addTimeout(FLUSH_TIMEOUT, self._reactor)
+            await _waiting_for(ensureDeferred(self._chat.gone())).addTimeout(FLUSH_TIMEOUT, self._reactor)
         except Late:
             self._log.warn("some connections were not closed from the other side in time")
         if self._storage is not None:

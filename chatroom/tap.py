@@ -78,7 +78,7 @@ def service(options: Options, reactor: Any, *more_lines: str) -> ChatService:
         grace=options["grace"],
         operators=options.operators,
         registration=options["registration"] == "open",
-        guests=options["guests"] == "on",
+        guests=options["guests"] == "on" or not (options["guests"] or options.get("credCheckers")),
         password=options["server-password-file"],
         plaintext=Plaintext(options["plaintext-passwords"]),
         **({"logins_a_minute": 0, "logins_of_address_a_minute": 0, "registrations_an_hour": 0} if unlimited else {}),

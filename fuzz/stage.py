@@ -13,7 +13,7 @@ from typing import Any
 
 from twisted.logger import LogEvent, LogLevel, eventAsText, globalLogPublisher
 
-from chatroom import journal, log, recall
+from chatroom import journal, log, page, recall
 from tests import harm
 from tests.chatting import (
     CLIENTS,
@@ -28,13 +28,14 @@ from tests.chatting import (
 from .mutation import Case, Step
 
 SMALL: tuple[tuple[ModuleType, str, int], ...] = (
-    (log, "PAGE_BYTES", 600),
+    (page, "PAGE_BYTES", 600),
     (recall, "PAGE_BYTES", 600),
-    (log, "PAGE_ENTRIES", 8),
+    (page, "PAGE_ENTRIES", 8),
     (log, "PAGES_BYTES", 2000),
     (log, "TAIL_BYTES", 2000),
     (log, "READ_ENTRIES", 3),
     (log, "TALK_ENTRIES", 4),
+    (log, "TALK_BYTES", 1500),
     (recall, "RECALL_ENTRIES", 3),
     (recall, "FOLDED_ENTRIES", 2),
     (journal, "BATCH_BYTES", 400),

@@ -592,10 +592,7 @@ class TextClient(LineClient):
 PEOPLE = ("alice", "bob", "carol", "dave", "eve", "frank")
 """Who does something in these suites: in plain text `* alice waves` and `* the server stops` look the same."""
 
-QUESTION = re.compile(
-    r"\* (What is .*\?|The same once more\?|.* What is the password\? .*|This server has a password; what is it\?"
-    r"|Your account goes for good, .* again\.)"
-)
+QUESTION = re.compile(r"\* (.* \(.*mpty line: .*\).*|The same once more\?|Your account goes for good, .*)")
 """What people are asked for when more is needed."""
 
 

@@ -9,6 +9,7 @@ FACTS = ("text", "names", "passwords", "event", "request", "rights")
 
 HEART = (
     "seams",
+    "page",
     "log",
     "recall",
     "journal",
@@ -23,8 +24,10 @@ HEART = (
     "table",
     "intake",
     "patience",
+    "order",
     "reading",
     "session",
+    "asking",
     "accounts",
     "entering",
     "commands",

@@ -164,7 +164,7 @@ def test_a_password_is_asked_for_twice_where_it_was_not_given() -> None:
 
 def test_two_that_differ_change_nothing_nor_does_an_empty_one() -> None:
     alice = World().enter("alice")
-    for answers in ((PASSWORD, "correct house"), ("",), ("short",), (PASSWORD, "")):
+    for answers in ((PASSWORD, "correct house", ""), ("",), ("short", ""), (PASSWORD, "", "")):
         alice.line("/register")
         for answer in answers:
             alice.line(answer)
@@ -251,11 +251,42 @@ def test_the_password_is_asked_for_until_it_is_right_or_the_line_is_empty() -> N
     somebody.line("")
     assert somebody.heard() == [("greeted",)]
     somebody.enter("alice")
-    somebody.line("wrong horse")
-    assert somebody.heard() == [("asked",), ("refused",), ("greeted",)]
-    somebody.enter("alice")
+    assert somebody.heard() == [("asked",)]
+    for wrong in ("wrong horse", "correct hoarse"):
+        somebody.line(wrong)
+        assert somebody.heard() == [("asked",)]
+        assert somebody.lines()[-1].startswith("* Wrong name or password. ")
     somebody.line(PASSWORD)
-    assert somebody.heard() == [("asked",), ("entered", "alice", ())]
+    assert somebody.heard() == [("entered", "alice", ())]
+
+
+def test_what_is_typed_after_a_password_was_refused_is_no_nickname_and_not_said() -> None:
+    world = World()
+    world.register("alice").quit()
+    bob = world.enter("bob")
+    somebody = world.connect()
+    for line in ("alice", "mistyped one", PASSWORD):
+        somebody.line(line)
+    assert somebody.heard("entered") == [("entered", "alice", ("bob",))]
+    for line in ("/password", "mistyped one", PASSWORD, "short", "battery staple", "bettery staple", "", "said"):
+        somebody.line(line)
+    carol = world.enter("carol")
+    for line in ("/register", "short", "carol", "battery staple", "battery staple", "said too"):
+        carol.line(line)
+    assert bob.heard() == [
+        ("joined", "alice"), ("said", "alice", "said"), ("joined", "carol"), ("said", "carol", "said too"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("word", ["/quit", "bye"])
+def test_one_leaves_from_a_question_too(word: str) -> None:
+    world = World()
+    world.register("alice").quit()
+    somebody = world.connect()
+    somebody.line("alice")
+    somebody.line(word)
+    assert somebody.gone
+    assert somebody.heard("refused", "greeted") == [("greeted",)]
 
 
 def test_who_gives_no_password_may_take_another_nickname(world: World) -> None:
@@ -449,7 +480,7 @@ def test_with_a_wrong_old_one_or_a_weak_new_one_the_password_stays(world: World,
     if isinstance(alice, JsonClient):
         alice.ask("password", old=old, new=new)
     else:
-        for line in ("/password", old, *([new] if old == PASSWORD else [])):
+        for line in ("/password", old, *([new] if old == PASSWORD else []), ""):
             alice.line(line)
     assert alice.heard("refused") == [("refused",)]
     assert not other.gone

@@ -39,7 +39,7 @@ def test_the_telnet_of_busybox_shows_no_password_that_is_asked_for_first(server:
     with telnet(server, program="busybox telnet") as alice:
         screen = seen(alice)
         alice.sendline("alice")
-        alice.expect_exact("What is the password?")
+        alice.expect_exact("What is the password of alice?")
         alice.expect("\n")
         alice.sendline(PASSWORD)
         alice.expect_exact("* You are alice, ")
@@ -66,9 +66,9 @@ def test_a_telnet_at_a_terminal_shows_no_password(server: Server) -> None:
         alice.expect_exact("seen again")
     with telnet(server) as alice:
         again = seen(alice)
-        for answer, shown in ((WRONG, "! wrong name or password"), (ANOTHER, "* You are alice, ")):
-            alice.sendline("alice")
-            alice.expect_exact("What is the password?")
+        alice.sendline("alice")
+        for answer, shown in ((WRONG, "Wrong name or password. "), (ANOTHER, "* You are alice, ")):
+            alice.expect_exact("What is the password of alice?")
             alice.expect("\n")
             alice.sendline(answer)
             alice.expect_exact(shown)

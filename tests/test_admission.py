@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -177,7 +178,7 @@ def test_accounts_made_from_one_address_are_counted() -> None:
 # Overhearing
 
 
-WARNING = "others on the way could read your password"
+WARNING = "this connection has no TLS"
 
 
 @pytest.mark.parametrize("address", [ELSEWHERE, "127.0.0.1", "::1", "2001:db8::1"])
@@ -477,10 +478,9 @@ def test_who_has_no_account_is_asked_for_the_servers_password() -> None:
     bob.enter("bob")
     assert outcome(bob) == [("asked",)]
     bob.line("wrong sesame")
-    assert outcome(bob) == NO
-    bob.enter("bob")
+    assert outcome(bob) == [("asked",)]
     bob.line(SECRET)
-    assert outcome(bob) == [("asked",), ("entered", "bob")]
+    assert outcome(bob) == [("entered", "bob")]
     assert SECRET not in repr(world.storage._logs)  # type: ignore[attr-defined]
 
 
@@ -530,9 +530,175 @@ def test_wrong_ones_are_counted() -> None:
             else:
                 bob.enter("bob")
                 bob.line("wrong sesame")
-            assert outcome(bob)[-1:] == NO
+            assert outcome(bob)[-1:] == (NO if client is JsonClient else [("asked",)])
     assert code(bob) == "too_many_logins"
     other = world.connect(FURTHER)
     other.enter("carol")
     other.line(SECRET)
     assert outcome(other) == [("asked",), ("entered", "carol")]
+
+
+# Passwords over connections that others can read, whoever's
+
+
+def plaintext_from_now_on(world: World, plaintext: Plaintext) -> None:
+    """As if the server had been started so."""
+    world.chat.settings = replace(world.chat.settings, plaintext=plaintext)
+
+
+NEW = "another password"
+
+PASSWORDS: dict[str, dict[str, object]] = {
+    "password": {"old": PASSWORD, "new": NEW},
+    "set-password": {"nick": "alice", "password": NEW},
+    "add-account": {"nick": "dave", "password": NEW},
+}
+
+
+def give(person: Client, command: str) -> None:
+    """Ask for it with all that it takes, or answer what is asked."""
+    if command == "password" and isinstance(person, TextClient):
+        person.line("/password")
+        for answer in (PASSWORD, NEW, NEW) if person.heard("asked") else ():
+            person.line(answer)
+    else:
+        person.command(command, **PASSWORDS[command])  # type: ignore[arg-type]
+    person.world.settle()
+
+
+def remote_operator(client: type[Client]) -> tuple[World, Any]:
+    """Who came in when a password could be sent."""
+    world = World(client, plaintext=Plaintext.ALLOW, operators=[nickname("root")])
+    world.register("alice").quit()
+    world.register("root").quit()
+    root = world.connect(ELSEWHERE)
+    root.login("root", PASSWORD)
+    root.heard()
+    return world, root
+
+
+@pytest.mark.parametrize("command", PASSWORDS)
+@pytest.mark.parametrize("given", [True, False])
+def test_where_it_is_refused_nobody_gives_a_password_of_their_own_or_anothers(
+    client: type[Client], command: str, given: bool
+) -> None:
+    world, root = remote_operator(client)
+    plaintext_from_now_on(world, Plaintext.REFUSE)
+    before = [(account.id, account.hash) for account in world.chat.directory.accounts.all()]
+    if given:
+        give(root, command)
+    else:
+        root.command(command, **({} if command == "password" else {"nick": PASSWORDS[command]["nick"]}))
+    if command != "password" or given or isinstance(root, JsonClient):
+        assert root.heard("asked") == []
+    assert "over TLS only" in words(root)
+    if isinstance(root, JsonClient):
+        assert code(root) == "plaintext_password"
+    assert [(account.id, account.hash) for account in world.chat.directory.accounts.all()] == before
+    assert not root.gone
+
+
+def test_where_it_is_refused_the_servers_password_is_not_taken_from_programs_either() -> None:
+    world = World(JsonClient, plaintext=Plaintext.REFUSE, password=SECRET)
+    for given in (SECRET, "wrong sesame"):
+        somebody = world.connect(ELSEWHERE)
+        somebody.ask("hello", nick="bob", server_password=given)
+        assert code(somebody) == "plaintext_password"
+        assert somebody.heard("entered") == []
+    local = world.connect()
+    local.ask("hello", nick="bob", server_password=SECRET)
+    assert welcome(local)["nick"] == "bob"
+
+
+@pytest.mark.parametrize("command", PASSWORDS)
+@pytest.mark.parametrize("address", [ELSEWHERE, "127.0.0.1"])
+def test_where_it_is_warned_of_one_is_told_after_each(client: type[Client], command: str, address: str) -> None:
+    world, remote = remote_operator(client)
+    root = remote if address == ELSEWHERE else world.log_in("root")
+    plaintext_from_now_on(world, Plaintext.WARN)
+    assert WARNING not in root.text()
+    give(root, command)
+    assert root.heard("refused") == []
+    assert (WARNING in root.text()) == (address == ELSEWHERE)
+
+
+@pytest.mark.parametrize("address", [ELSEWHERE, "127.0.0.1"])
+def test_so_is_who_gave_the_servers_password(client: type[Client], address: str) -> None:
+    world = World(client, password=SECRET)
+    bob = world.connect(address)
+    if isinstance(bob, JsonClient):
+        bob.ask("hello", nick="bob", server_password=SECRET)
+    else:
+        bob.enter("bob")
+        bob.line(SECRET)
+    assert bob.heard("entered") == [("entered", "bob", ())]
+    assert (WARNING in bob.text()) == (address == ELSEWHERE)
+
+
+# No answer is no try
+
+
+NO_ANSWER = ["empty", "ctrl-d", "end", "hang_up"]
+
+
+def give_no_answer(person: TextClient, way: str) -> None:
+    person.world.settle()
+    if way in ("empty", "ctrl-d"):
+        person.line("" if way == "empty" else "\x04")
+    else:
+        getattr(person, way)()
+    person.world.settle()
+
+
+@pytest.mark.parametrize("kind", [TextClient, WrappedTextClient])
+@pytest.mark.parametrize("way", NO_ANSWER)
+@pytest.mark.parametrize("asked", [["alice"], ["/login alice"], ["bob", "/login alice"]])
+def test_who_gives_no_password_has_not_tried_one(kind: type[TextClient], way: str, asked: list[str]) -> None:
+    world = World(kind)
+    world.register("alice").quit()
+    world.settle()
+    for n in range(30):
+        somebody = world.connect(ELSEWHERE)
+        for line in asked:
+            somebody.line(line.replace("bob", f"bob{n}"))
+        give_no_answer(somebody, way)
+        assert "wrong name" not in somebody.text()
+    alice = world.connect(ELSEWHERE)
+    alice.login("alice", PASSWORD)
+    assert outcome(alice) == IN
+
+
+@pytest.mark.parametrize("kind", [TextClient, WrappedTextClient])
+@pytest.mark.parametrize("way", NO_ANSWER)
+def test_nor_has_who_gives_no_old_one(kind: type[TextClient], way: str) -> None:
+    world = World(kind)
+    world.register("alice")
+    for _ in range(10):
+        alice = world.connect(ELSEWHERE)
+        alice.login("alice", PASSWORD)
+        assert outcome(alice) == IN
+        alice.line("/password")
+        give_no_answer(alice, way)
+        alice.quit()
+        world.settle()
+
+
+@pytest.mark.parametrize("kind", [TextClient, WrappedTextClient])
+@pytest.mark.parametrize("way", NO_ANSWER)
+def test_nor_has_who_does_not_give_the_servers(kind: type[TextClient], way: str) -> None:
+    world = World(kind, password=SECRET)
+    for n in range(30):
+        somebody = world.connect(ELSEWHERE)
+        somebody.enter(f"bob{n}")
+        give_no_answer(somebody, way)
+        assert outcome(somebody)[:1] == [("asked",)]
+    bob = world.connect(ELSEWHERE)
+    bob.enter("bob")
+    bob.line(SECRET)
+    assert outcome(bob) == [("asked",), ("entered", "bob")]
+    wrong = world.connect(FURTHER)
+    wrong.enter("carol")
+    for _ in range(5):
+        wrong.line("wrong sesame")
+    wrong.line(SECRET)
+    assert "too many tries" in words(wrong).lower()

@@ -132,7 +132,9 @@ def test_a_password_that_is_known_is_said_at_once(own: AccountCable) -> None:
 def test_the_nickname_of_an_account_is_asked_for_its_password() -> None:
     cable = AccountCable().enter()
     assert isinstance(cable, AccountCable)
-    assert cable.face.questions == ["bot is somebody's own. What is the password? (An empty line: another nickname.)"]
+    assert cable.face.questions == [
+        "bot is somebody's own. What is the password of bot? (An empty line: another nickname.)"
+    ]
     assert cable.face.hidden
     assert not cable.conversation.takes_more
     cable.answer("wrong one")
@@ -166,7 +168,7 @@ def test_who_does_not_know_it_takes_another_nickname_or_goes() -> None:
 @pytest.mark.parametrize(
     ("password", "words"),
     [
-        ("", "bot is somebody's own. What is the password? (An empty line: another nickname.)"),
+        ("", "bot is somebody's own. What is the password of bot?"),
         ("wrong one", "wrong name or password"),
     ],
 )
@@ -277,10 +279,12 @@ def test_where_only_accounts_are_let_in_one_is_made() -> None:
     cable = ServerPassword(guests=False)
     cable.enter()
     cable.answer(OTHER)
-    assert cable.face.questions[-1] == "What is to be the password of bot?"
+    assert cable.face.questions[-1] == (
+        "bot is free, and only accounts are let in here. What is to be its password? "
+        "(8 characters or more; an empty line: none.)"
+    )
     cable.answer("short")
-    cable.answer("short")
-    assert cable.face.questions[-1].startswith("a password has at least 8 characters; what is to be")
+    assert cable.face.questions[-1].startswith("A password has at least 8 characters. ")
     cable.answer(PASSWORD)
     cable.answer("another one")
     assert cable.face.questions[-1].startswith("These were two passwords.")
@@ -628,21 +632,24 @@ def led(command: Command, *answers: str, account: bool = False) -> tuple[list[Qu
     return asked, end
 
 
+A, B, C = "a" * 8, "b" * 8, "c" * 8
+
+
 @pytest.mark.parametrize(
     ("command", "account", "answers", "becomes"),
     [
-        (Command("register"), False, ["a", "a"], Command("register", "a")),
-        (Command("register"), False, ["a", "b", "c", "c"], Command("register", "c")),
+        (Command("register"), False, [A, A], Command("register", A)),
+        (Command("register"), False, [A, B, "short", C, C], Command("register", C)),
         (Command("register"), False, [""], None),
         (Command("login", "eve"), False, ["a"], Command("login", "eve a")),
         (Command("login", "eve"), False, [""], None),
-        (Command("password"), True, ["a", "b", "b"], Command("password", fields={"old": "a", "new": "b"})),
+        (Command("password"), True, ["a", B, B], Command("password", fields={"old": "a", "new": B})),
         (Command("password"), True, ["a", ""], None),
         (Command("password"), True, [""], None),
         (Command("forget-me"), True, ["bot"], Command("forget-me", fields={"sure": True})),
         (Command("forget-me"), True, ["yes"], None),
-        (Command("add-account", "eve"), True, ["a", "a"], Command("add-account", "eve a")),
-        (Command("set-password", "eve"), True, ["a", "b", ""], None),
+        (Command("add-account", "eve"), True, [A, A], Command("add-account", f"eve {A}")),
+        (Command("set-password", "eve"), True, [A, B, ""], None),
     ],
 )  # fmt: skip
 def test_what_is_wanted_for_a_command_is_asked(

@@ -321,7 +321,7 @@ def stranger(**more: bool) -> Desk:
 
 def test_a_password_is_asked_for_hidden_and_the_next_line_is_it() -> None:
     desk = stranger(typed=True)
-    assert desk.shown() == "* bot is somebody's own. What is it?\n"
+    assert desk.shown() == "* bot is somebody's own. What is it? (An empty line: another nickname.)\n"
     assert desk.keys.hidden
     assert desk.terminal.producerState == "producing"
     desk.type("correct horse")
@@ -377,7 +377,11 @@ def test_what_was_typed_before_a_question_is_no_answer_to_it() -> None:
     [
         (False, ["/register", "correct horse", "correct horse"], {"register": {"words": "correct horse"}}),
         (False, ["/login al", "correct horse"], {"login": {"words": "al correct horse"}}),
-        (True, ["/password", "old one", "new one", "new one"], {"password": {"old": "old one", "new": "new one"}}),
+        (
+            True,
+            ["/password", "old horse", "new horse", "new horse"],
+            {"password": {"old": "old horse", "new": "new horse"}},
+        ),
         (True, ["/forget-me", "bot"], {"forget-me": {"sure": True}}),
     ],
 )
@@ -398,7 +402,10 @@ def test_before_a_command_the_person_is_asked_what_it_takes(
 def test_an_empty_answer_changes_nothing_and_the_next_line_is_said() -> None:
     desk = Desk(typed=True).welcome()
     desk.type("/register", "", "hello")
-    assert desk.shown() == "* What is to be the password of bot?\n* nothing was changed\n"
+    assert (
+        desk.shown()
+        == "* What is to be the password of bot? (8 characters or more; an empty line: none.)\n* nothing was changed\n"
+    )
     assert [asked["say"] for asked in desk.server.asked()] == [{"words": "hello"}]
 
 
@@ -406,7 +413,7 @@ def test_events_are_shown_while_a_question_waits() -> None:
     desk = Desk(typed=True).welcome()
     desk.type("/register")
     desk.tell(event("said", text="hi"))
-    assert desk.shown() == "* What is to be the password of bot?\nal: hi\n"
+    assert desk.shown() == "* What is to be the password of bot? (8 characters or more; an empty line: none.)\nal: hi\n"
     assert desk.keys.hidden
 
 
@@ -422,7 +429,7 @@ def test_a_question_does_not_go_where_a_program_reads(json_lines: bool, shows: b
     desk.keys.shows = shows
     desk.type("/register")
     assert desk.shown() == ""
-    assert desk.complaints == ["What is to be the password of bot?"]
+    assert desk.complaints == ["What is to be the password of bot? (8 characters or more; an empty line: none.)"]
 
 
 # What is shown

@@ -399,7 +399,7 @@ def test_a_pipe_without_it_fails_with_the_words_and_does_not_wait(server: Server
     status, out, err = run(server, "--nick", "bot", sent=b"deploy done\n")
     assert (status, out) == (1, "")
     first, hint = err.splitlines()
-    assert first == "chatroom: bot is somebody's own. What is the password? (An empty line: another nickname.)"
+    assert first == "chatroom: bot is somebody's own. What is the password of bot?"
     assert "--password-file FILE" in hint
     assert server.said() == []
     secret.write_text("another one\n")
@@ -636,7 +636,7 @@ def screen(server: Server, tmp_path: Path) -> Iterator[pexpect.spawn[str]]:
     account(server, "bob")
     with terminal([*CLIENT, f"127.0.0.1:{server.port}", "--no-history", "--nick", "bob"], tmp_path) as bob:
         bob.logfile_read = seen = io.StringIO()
-        bob.expect(r"\* bob is somebody's own\. What is the password\?.*\n")
+        bob.expect(r"\* bob is somebody's own\. What is the password of \w+\?.*\n")
         until(lambda: not echoes(bob), "nothing is seen of what is typed")
         yield bob
         assert PASSWORD not in seen.getvalue()
@@ -664,7 +664,7 @@ def test_the_nickname_of_an_account_is_asked_for_and_the_password_is_not_seen(
     screen.expect("your password was changed")
     assert echoes(screen)
     screen.sendline("/forget-me")
-    screen.expect("type bob again")
+    screen.expect("type just your name: bob")
     assert echoes(screen)
     screen.sendline("bob")
     screen.expect("your account is no more")
@@ -769,7 +769,7 @@ def test_the_owner_of_the_server_is_asked_for_the_password_on_its_terminal(tmp_p
         account(server, "alice")
     with terminal(CONSOLE, tmp_path) as console:
         console.logfile_read = seen = io.StringIO()
-        console.expect(r"\* alice is somebody's own\. What is the password\?.*\n")
+        console.expect(r"\* alice is somebody's own\. What is the password of \w+\?.*\n")
         until(lambda: not echoes(console), "nothing is seen of what is typed")
         console.sendline(PASSWORD)
         console.expect(r"\* You are alice, alone in #lobby\..*\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,9 +11,22 @@ from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import Clock
 
 from chatroom import log as log_module
+from chatroom import page as page_module
+from chatroom.commands import COMMANDS
 from chatroom.seams import NotSaved
+from chatroom.table import Takes
 
-from .chatting import CLIENTS, DISK_FULL, Client, FailingStorage, SlowStorage, World
+from .chatting import (
+    CLIENTS,
+    DISK_FULL,
+    Client,
+    FailingStorage,
+    JsonClient,
+    SlowStorage,
+    TextClient,
+    World,
+    WrappedTextClient,
+)  # fmt: skip
 from .support import LoggedErrors
 
 GRACE = 10.0
@@ -508,7 +523,8 @@ def test_whatever_they_speak_and_however_slowly_they_read_all_are_shown_all_in_o
     actions: list[tuple[str, int, int]],
 ) -> None:
     with pytest.MonkeyPatch.context() as patched:
-        for name, value in [("PAGE_BYTES", 500), ("TAIL_BYTES", 1500), ("PAGES_BYTES", 1000), ("READ_ENTRIES", 3)]:
+        patched.setattr(page_module, "PAGE_BYTES", 500)
+        for name, value in [("TAIL_BYTES", 1500), ("PAGES_BYTES", 1000), ("READ_ENTRIES", 3)]:
             patched.setattr(log_module, name, value)
         storage = SlowStorage()
         world = World(storage=storage)
@@ -563,3 +579,65 @@ def test_an_unknown_outcome_is_worded_so(client: type[Client], logged: LoggedErr
     alice.say("perhaps")
     assert "may not have been saved" in alice.text()
     logged.flush("the disk failed")
+
+
+# What one person writes makes no line at another
+
+
+EVIL = "x\n* victim: EVIL\r\nEVIL: says so\n! EVIL\u2028EVIL"
+"""Were its line feeds told, somebody else, or the server, would be seen to have said it."""
+
+FIELDS = [
+    (ask.name, parameter.field)
+    for ask in COMMANDS
+    for parameter in ask.parameters
+    if parameter.takes in (Takes.WORD, Takes.REST)
+]
+
+LINE = re.compile(
+    r"(\[\d{4}-\d\d-\d\d \d\d:\d\d\] )?"
+    r"(\* mallory |\* mallory: |\* text over |\* JSON over |\* \d+ in #|mallory: |mallory -> you: |you -> mallory: |! )"
+)
+"""How whatever the victim is shown begins."""
+
+
+@pytest.mark.parametrize("kind", [TextClient, WrappedTextClient])
+@pytest.mark.parametrize(("name", "field"), [*FIELDS, *((name, "words") for name in dict(FIELDS))])
+def test_no_text_of_one_person_is_shown_as_a_line_of_another_or_the_servers(
+    kind: type[TextClient], name: str, field: str
+) -> None:
+    world = World()
+    victim = world.register("victim", kind)
+    stranger, mallory = world.connect(client=JsonClient), world.enter("mallory", JsonClient)
+    victim.line("/msg mallory hello")
+    world.settle()
+    before = len(victim.lines())
+    parameters = next(ask for ask in COMMANDS if ask.name == name).parameters
+    some: dict[str, object] = {
+        parameter.field: {"to": "victim", "nick": "victim"}.get(parameter.field, "x")
+        for parameter in parameters
+        if not parameter.optional and parameter.takes in (Takes.WORD, Takes.REST)
+    }
+    asked = [{**some, field: EVIL}]
+    if field == "words":
+        asked = [{"words": EVIL}, {"words": f"victim {EVIL}"}]
+    for fields in asked:
+        for asking in (stranger, mallory):
+            asking.ask(name, **fields)
+    for line in ("/who", "/whois mallory", "/msg mallory psst", "/reply psst", "/history", "/inbox", "/ignore mallory"):
+        victim.line(line)
+    world.settle()
+    assert not victim.gone
+    shown = [line for line in victim.lines()[before:] if line != "* you read nothing more of mallory"]
+    assert [line for line in shown if not LINE.match(line)] == []
+    assert [line for line in shown if re.match(r"(\[.*?\] )?(\* |! )?(victim: )?EVIL", line)] == []
+
+
+@pytest.mark.parametrize("name", ["say", "me", "msg"])
+def test_lines_of_one_text_are_each_told_with_who_said_them(name: str) -> None:
+    world = World()
+    victim, mallory = world.enter("victim"), world.enter("mallory", JsonClient)
+    before = len(victim.lines())
+    mallory.ask(name, **({"to": "victim"} if name == "msg" else {}), text="one\n* bob left\nbob: two")
+    mark = {"say": "mallory: ", "me": "* mallory ", "msg": "mallory -> you: "}[name]
+    assert victim.lines()[before:] == [f"{mark}{line}" for line in ("one", "* bob left", "bob: two")]

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
+from chatroom.chat import TIDY_AGAIN
 from chatroom.directory import SERVER_LOG
-from chatroom.event import Kind
+from chatroom.event import Kind, person_of
 from chatroom.names import nickname
 from chatroom.seams import NotSaved
 from chatroom.storage.memory import MemoryStorage
 
-from .again import again
+from .again import again, left_behind
 from .chatting import CLIENTS, PASSWORD, Client, JsonClient, QuickHasher, SlowStorage, TextClient, World
 from .test_resume import Disk, DiskWorld, back, code, token
 
@@ -295,7 +296,9 @@ def test_it_is_tried_again_until_the_storage_can(client: type[Client]) -> None:
     alice = world.register("alice")
     alice.say("one")
     forget(alice)
-    world.after(10)
+    world.after(TIDY_AGAIN * 2)
+    assert world.chat.directory.accounts.forgotten() != {}
+    world.after(TIDY_AGAIN)
     entries = storage.storage._logs["#lobby"]  # type: ignore[attr-defined]
     assert "alice" not in [entry.event.nick for entry in entries]
     assert world.chat.directory.accounts.forgotten() == {}
@@ -429,3 +432,93 @@ def test_the_memory_that_a_restart_finds_is_the_store(world: World) -> None:
     found = again(world).storage
     assert isinstance(found, MemoryStorage)
     assert found._erased == storage._erased != {}
+
+
+# Killed in the midst of it
+
+
+def names_of(world: World, id: str) -> list[tuple[str, str, str]]:
+    """Where in the store somebody is called as they were: not in what others wrote."""
+    storage: Any = world.storage
+    while not hasattr(storage, "_logs"):
+        storage = storage.storage
+    return [
+        (log, entry.event.kind.word, repr(entry.event))
+        for log, entries in storage._logs.items()
+        for entry in entries
+        if person_of(entry.event.by) in (id, "") and re.search("alan|alice", repr(entry.event))
+    ]
+
+
+def with_a_past(client: type[Client], **more: Any) -> tuple[World, Any, Any, str]:
+    """Alice, who was alan once, has been away and over a restart, has said, done and written; her other device, her id."""
+    world = World(client, grace=GRACE)
+    alice = world.enter("alan")
+    alice.command("nick", name="alice")
+    alice.say("one")
+    world.settle()
+    alice.register(PASSWORD)
+    alice.command("away", why="out")
+    world.settle()
+    other = world.log_in("alice", JsonClient)
+    other.me("waves")
+    other.msg("alice", "buy milk")
+    world.settle()
+    world = again(world, grace=GRACE, **more)
+    alice, other = world.log_in("alice"), back(world, token(other))
+    alice.say("two")
+    world.settle()
+    account = world.chat.directory.accounts.all()[0]
+    assert names_of(world, account.id) != []
+    return world, alice, other, account.id
+
+
+def test_of_who_has_forgotten_themselves_no_entry_tells_what_they_were_called(client: type[Client]) -> None:
+    world, alice, _, id = with_a_past(client)
+    bob = world.enter("bob")
+    forget(alice)
+    world.after(3 * GRACE)
+    assert names_of(world, id) == []
+    bob.say("and on")
+    world = again(world)
+    world.after(3 * GRACE)
+    assert names_of(world, id) == []
+    later = world.enter("alice")
+    later.say("another one")
+    assert ("recalled", "said", "alice", "another one") in recalled(world, "carol")
+
+
+def test_killed_as_soon_as_it_is_saved_the_next_start_knows_nobody_of_them(client: type[Client]) -> None:
+    world, alice, other, id = with_a_past(client)
+    storage = SlowStorage(world.storage)
+    world = World(client, storage=storage, clock=world.clock, stamp="n9.", grace=GRACE)
+    bob, alice, other = world.enter("bob"), world.log_in("alice"), back(world, token(other))
+    storage.slow = True
+    forget(alice)
+    while storage.under_way:
+        batch = storage._commits[0][0]
+        storage.commit()
+        if any(event.kind is Kind.FORGOTTEN for _, event in batch):
+            break
+        world.settle()
+    assert Kind.FORGOTTEN in [event.kind for _, event in batch]
+    newest = {log: len(entries) for log, entries in left_behind(storage.storage)._logs.items()}  # type: ignore[arg-type]
+    world = again(world, grace=GRACE)
+    assert id not in world.chat.people
+    assert id not in [device.person.id for device in world.chat.devices.values()]
+    assert id not in world.chat.rooms["lobby"].members.nicks
+    assert len(world.chat.directory.accounts) == 0
+    for device in (alice, other):
+        if isinstance(device, JsonClient):
+            late = back(world, token(device))
+            assert code(late) == "resume_unknown"
+            late.say("it is me")
+    world.after(3 * GRACE)
+    written = [entry.event for log, entries in world.storage._logs.items() for entry in entries[newest.get(log, 0) :]]  # type: ignore[attr-defined]
+    assert not [event for event in written if event.nick in ("alan", "alice") or "it is me" in event.text]
+    assert names_of(world, id) == []
+    later = world.connect()
+    later.enter("alice")
+    assert [one[:2] for one in later.heard("entered", "refused")] == [("entered", "alice")]
+    if isinstance(bob, JsonClient):
+        assert code(back(world, token(bob))) == "resume_unknown"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chatroom.connections import Connections
-from chatroom.log import Page, Reader
+from chatroom.page import Page, Reader
 from chatroom.protocols.telnet import LineInput
 from chatroom.storage.memory import MemoryStorage
 from fuzz.__main__ import Fuzzing, replay

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.internet.defer import ensureDeferred
+from twisted.internet.defer import ensureDeferred, gatherResults
 
 from chatroom.inbox import READ_PAUSE
+from chatroom.protocols.outlet import Outlet
+from chatroom.storage.memory import MemoryStorage
 
-from .again import again
+from .again import again, left_behind
 from .chatting import CLIENTS, PASSWORD, Client, JsonClient, Shown, TextClient, World
 from .test_resume import Disk, DiskWorld, back, token
 
@@ -367,3 +369,102 @@ def test_everybody_reads_each_message_that_is_for_them_in_order_and_nobody_anoth
     for nick in NICKS:
         expected = [(by, text) for by, to, text in written if to == nick and by != nick]
         assert list(dict.fromkeys(sorted(read[nick], key=lambda one: int(one[1])))) == expected
+
+
+# What was written to a connection that nobody reads
+
+
+@pytest.mark.parametrize("way", ["stop", "quit", "let go", "lost"])
+@pytest.mark.parametrize("when", ["at once", "later"])
+def test_what_the_other_side_has_not_taken_is_not_read(
+    client: type[Client], way: str, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(client, grace=GRACE, stalled_timeout=60.0)
+    alice, bob = world.enter("alice"), world.register("bob")
+    alice.msg("bob", "one")
+    assert bob.heard("private") == [("private", "alice", "one")]
+    world.after(READ_PAUSE + 1)
+    unwatched = Outlet.untaken
+    monkeypatch.setattr(Outlet, "untaken", lambda _: 9)  # the kernel took it, and nobody acknowledges it
+    alice.msg("bob", "two")
+    assert bob.heard("private") == [("private", "alice", "two")]
+    if when == "later":
+        world.after(READ_PAUSE + 1)
+    texts = ["two"]
+    if way == "stop":
+        ensureDeferred(world.chat.stop("back soon"))
+    elif way == "quit":
+        bob.quit()
+    elif way == "let go":
+        bob.stall()
+        for n in range(30):  # more than a buffer takes
+            texts.append(f"{n} " + "x" * 4000)
+            alice.msg("bob", texts[-1])
+            world.settle()
+        world.after(200)
+    world.settle()
+    bob.hang_up()
+    world.after(3 * GRACE)
+    monkeypatch.setattr(Outlet, "untaken", unwatched)
+    if way == "stop":
+        world = again(world)
+    assert news(returned(world, "bob")) == kept(len(texts), *[("alice", text) for text in texts])
+
+
+@pytest.mark.parametrize("way", ["quit", "hang_up"])
+def test_what_one_device_has_not_taken_is_not_read_though_another_that_was_not_shown_it_leaves(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(JsonClient, grace=1.0)
+    alice, bob = world.enter("alice"), world.register("bob")
+    other = world.log_in("bob")
+    for device in (bob, other):
+        device.stall()
+    monkeypatch.setattr(Outlet, "untaken", lambda _: 9)
+    alice.msg("bob", "psst")
+    world.settle()
+    getattr(other, way)()
+    world.after(READ_PAUSE + 1)
+    other.hang_up()
+    bob.hang_up()
+    world.after(3 * GRACE)
+    monkeypatch.undo()
+    assert news(returned(world, "bob", TextClient)) == kept(1, ("alice", "psst"))
+
+
+@pytest.mark.parametrize("kind", [TextClient, JsonClient])
+def test_what_was_taken_after_the_quit_is_read(kind: type[Client], monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(kind, grace=GRACE)
+    alice, bob = world.enter("alice"), world.register("bob")
+    monkeypatch.setattr(Outlet, "untaken", lambda _: 9)  # it is on its way still
+    alice.msg("bob", "psst")
+    assert bob.heard("private") == [("private", "alice", "psst")]
+    leave(bob)
+    monkeypatch.undo()
+    world.after(READ_PAUSE + 1)
+    assert news(returned(world, "bob")) == []
+
+
+@pytest.mark.parametrize("kind", [TextClient, JsonClient])
+def test_what_was_taken_after_the_farewell_is_noted_before_the_storage_is_closed(
+    kind: type[Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The farewell itself is on its way when the server closes its half. (Where something stands between us and the socket it
+    cannot be known, and they are shown again.)"""
+    world = World(kind, grace=GRACE)
+    alice, bob = world.enter("alice"), world.register("bob")
+    alice.msg("bob", "psst")
+    assert bob.heard("private") == [("private", "alice", "psst")]
+    monkeypatch.setattr(Outlet, "untaken", lambda _: 9)
+    stopped = ensureDeferred(world.chat.stop("back soon"))
+    world.settle()
+    closed: list[MemoryStorage] = []
+    gatherResults([stopped, ensureDeferred(world.chat.gone())]).addCallback(
+        lambda _: closed.append(left_behind(world.storage))  # type: ignore[arg-type]
+    )
+    monkeypatch.undo()
+    for person in (alice, bob):
+        assert person.gone
+    (storage,) = closed
+    world = World(kind, storage=storage, clock=world.clock, stamp="n2.", grace=GRACE)
+    assert news(returned(world, "bob")) == []

@@ -28,8 +28,9 @@ from chatroom.commands import private
 from chatroom.commands.people import AWAY_LONGEST
 from chatroom.commands.talk import HISTORY
 from chatroom.event import Entry, Event, Kind
-from chatroom.log import PAGE_ENTRIES, Log, Reader
+from chatroom.log import Log
 from chatroom.options import ROOM_LONGEST, room
+from chatroom.page import PAGE_ENTRIES, Reader
 from chatroom.passwords import LONGEST, SHORTEST
 from chatroom.person import DEVICES
 from chatroom.protocols import line
@@ -107,14 +108,20 @@ def test_who_wrote_last_is_looked_for_among_so_many_messages(monkeypatch: pytest
     monkeypatch.setattr(private, "REPLY_ENTRIES", 3)
     world = World()
     alice, bob = world.enter_all("alice", "bob")
+    alice.line("/register correct horse")
     bob.line("/msg alice hello")
-    for number in range(2):
-        alice.line(f"/msg bob {number}")
-    alice.line("/reply one")
-    bob.heard()
-    assert bob.lines()[-1] == "alice -> you: one"
-    alice.line("/reply two")
-    assert alice.lines()[-1] == "! nobody has written to you"
+    world.settle()
+    for own in (2, 3):
+        alice.line("/quit")
+        world.settle()
+        alice = world.connect()  # what came while one is here is remembered longer
+        alice.line("/login alice correct horse")
+        for number in range(own - 1):
+            alice.line(f"/msg bob {number}")
+        alice.line(f"/reply {own}")
+        bob.heard()
+        assert (bob.lines()[-1] == f"alice -> you: {own}") == (own == 2)
+    assert alice.lines()[-1] == "! nobody has written to you lately"
 
 
 def test_why_one_is_away_has_so_many_characters() -> None:

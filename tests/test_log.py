@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from itertools import count
@@ -21,11 +22,14 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.python.failure import Failure
 
 from chatroom import log as log_module
+from chatroom import page as page_module
 from chatroom.event import Entry, Event, Kind, Position
-from chatroom.log import PAGE_BYTES, Log, Page, Reader
+from chatroom.log import Log
+from chatroom.page import PAGE_BYTES, Page, Reader
 from chatroom.request import Refused
 from chatroom.seams import Storage
 from chatroom.storage.memory import MemoryStorage
+from chatroom.wire.json import JSON
 from chatroom.wire.text import TEXT
 
 from .chatting import SlowStorage
@@ -165,8 +169,8 @@ def texts(screen: Screen) -> str:
 
 def tiny_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of about one word each."""
-    monkeypatch.setattr(log_module, "PAGE_BYTES", 10)
-    monkeypatch.setattr(log_module, "ENTRY_BYTES", 5)
+    monkeypatch.setattr(page_module, "PAGE_BYTES", 10)
+    monkeypatch.setattr(page_module, "ENTRY_BYTES", 5)
 
 
 # Pages
@@ -182,7 +186,7 @@ def test_a_page_without_ones_own_words_is_what_rendering_without_them_would_give
     entries = [Entry(place, event(by, text, kind)) for place, (by, kind, text) in enumerate(made)]
     for format in (PLAIN, FOLDING, TEXT):
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(log_module, "PAGE_BYTES", most)
+            patched.setattr(page_module, "PAGE_BYTES", most)
             page = Page("#tea", entries, format)
         within = [entry for entry in entries if entry.position <= page.end]
         pieces = format.render("#tea", within)
@@ -203,7 +207,7 @@ def test_a_page_is_at_most_so_long_or_one_piece_and_pages_tell_everything_once(
         rest, shown = entries, b""
         while rest:
             with pytest.MonkeyPatch.context() as patched:
-                patched.setattr(log_module, "PAGE_BYTES", most)
+                patched.setattr(page_module, "PAGE_BYTES", most)
                 page = Page("#tea", rest, format)
             assert len(page.data) <= most or len([piece for piece in page.data.split(b"\n") if piece]) == 1
             shown += page.data
@@ -511,14 +515,15 @@ def test_a_storage_that_cannot_be_read_costs_who_is_behind(monkeypatch: pytest.M
 # Talk, for history
 
 
-@pytest.mark.parametrize("kept", [3, 100])
+@pytest.mark.parametrize(("kept", "size"), [(3, 10_000), (100, 10_000), (100, 3 * 65)])
 @given(kinds=st.lists(st.sampled_from([Kind.SAID, Kind.DID, Kind.JOINED]), max_size=12), before=st.integers(0, 14),
        limit=st.integers(0, 8))  # fmt: skip
 def test_the_newest_talk_is_the_same_from_memory_and_from_the_storage(
-    kept: int, kinds: list[Kind], before: int, limit: int
+    kept: int, size: int, kinds: list[Kind], before: int, limit: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(log_module, "TALK_ENTRIES", kept)
+        patched.setattr(log_module, "TALK_BYTES", size)
         for opened_after in (0, len(kinds) // 2, len(kinds)):
             storage = MemoryStorage()
             events = [event("ann", "x", kind) for kind in kinds]
@@ -537,30 +542,102 @@ def test_the_newest_talk_is_the_same_from_memory_and_from_the_storage(
     before=st.integers(0, 6),
     meanwhile=st.lists(st.integers(1, 4), max_size=6),
     kept=st.integers(1, 12),
+    size=st.integers(0, 1000),
+    long=st.integers(0, 300),
     anew=st.booleans(),
 )
 def test_what_comes_while_a_log_is_opened_is_there_once(
-    before: int, meanwhile: list[int], kept: int, anew: bool
+    before: int, meanwhile: list[int], kept: int, size: int, long: int, anew: bool
 ) -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(log_module, "TALK_ENTRIES", kept)
+        patched.setattr(log_module, "TALK_BYTES", size)
         patched.setattr(log_module, "TAIL_BYTES", 300)
         storage = SlowStorage()
         storage.append([("#tea", event("ann", f"b{n}")) for n in range(before)])
         storage.slow_reads = True
         log = Log("#tea", storage, lambda entries: None)
         opened = ensureDeferred(log.open())
-        for size in meanwhile:
-            storage.append([("#tea", event("ann", "m")) for _ in range(size)])
+        for place, count in enumerate(meanwhile):
+            storage.append([("#tea", event("ann", "x" * (0 if place else long))) for _ in range(count)])
         storage.come_back(anew)
         storage.slow_reads = False
         assert opened.called
-        found: list[Entry] = []
-        log.talk(None, 100).addCallback(found.extend)
-        assert [entry.position for entry in found] == list(range(1, before + sum(meanwhile) + 1))
+        there = list(range(1, before + sum(meanwhile) + 1))
+        for limit in (*there, 100):
+            found: list[Entry] = []
+            log.talk(None, limit).addCallback(found.extend)
+            assert [entry.position for entry in found] == there[-limit:]
         screen = Screen(log, start=0)
         log.advance(screen.reader)
         assert len(screen.eids) == before + sum(meanwhile)
+
+
+@pytest.mark.parametrize("opened_after", [0, 5, 20])
+def test_long_talk_is_kept_up_to_so_many_bytes_and_all_of_it_is_read(
+    opened_after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert log_module.TALK_BYTES == 256 * 1024
+    monkeypatch.setattr(log_module, "TAIL_BYTES", 1000)
+    storage = MemoryStorage()
+    events = [event("ann", f"{number} {'x' * 60_000}") for number in range(20)]
+    storage.append([("#tea", event) for event in events[:opened_after]])
+    log = Log("#tea", storage, lambda entries: None)
+    ensureDeferred(log.open())
+    for each in events[opened_after:]:
+        storage.append([("#tea", each)])
+    read: list[dict[str, object]] = []
+    from_storage = storage.read
+    monkeypatch.setattr(storage, "read", lambda log, **wanted: read.append(wanted) or from_storage(log, **wanted))
+
+    def newest(limit: int) -> list[Event]:
+        found: list[Entry] = []
+        log.talk(None, limit).addCallback(found.extend)
+        return [entry.event for entry in found]
+
+    assert newest(4) == events[-4:]
+    assert not read  # four are kept
+    assert newest(5) == events[-5:]
+    assert newest(100) == events
+    assert len(read) == 2
+    kept = sum(len(entry.event.text) for entry in log._talk)
+    assert kept <= log_module.TALK_BYTES
+
+
+def test_one_message_that_is_longer_than_all_that_is_kept_is_read_from_the_storage(
+    chalk: Chalk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_module, "TALK_BYTES", 300)
+    chalk.say_each(f"a {'x' * 1000} b")
+    found: list[Entry] = []
+    chalk.log.talk(None, 2).addCallback(found.extend)
+    assert [entry.event.text for entry in found] == ["x" * 1000, "b"]
+
+
+def test_who_is_renamed_is_so_in_memory_as_in_the_storage(chalk: Chalk) -> None:
+    started = event("", kind=Kind.STARTED)._replace(
+        details={
+            "kept": {"ann": ["a"] * 3, "bob": ["b"] * 3},
+            "devices": {"t": "ann/1", "u": "bob"},
+            "away": {"ann": "x"},
+        }
+    )
+    renamed = event("ann", kind=Kind.RENAMED)._replace(details={"new": "anna"})
+    chalk.commit(started, renamed, event("ann/1", "hello"), event("bob", "hi"))
+    chalk.log.rename("ann", "gone")
+    screen = chalk.reads(start=0, format=JSON)
+    chalk.storage.rename("ann", "gone")  # type: ignore[attr-defined]
+    stored: list[Entry] = []
+    chalk.storage.read("#tea", limit=9).addCallback(stored.extend)
+    assert screen.shown == b"".join(JSON.render("#tea", stored))
+    told = [json.loads(line) for line in screen.shown.splitlines()]
+    assert [(one["event"], one["nick"], one.get("new"), one.get("members")) for one in told] == [
+        ("started", "", None, ["b"]),
+        ("renamed", "gone", "gone", None),
+        ("said", "gone", None, None),
+        ("said", "bob", None, None),
+    ]
+    assert chalk.log._tail == stored
 
 
 def test_talk_after_a_position_leaves_out_what_is_no_talk(chalk: Chalk) -> None:
@@ -722,14 +799,14 @@ class Law(RuleBasedStateMachine):
 
 
 def small(patched: pytest.MonkeyPatch) -> None:
-    for name, value in [
-        ("PAGE_BYTES", 40),
-        ("TAIL_BYTES", 64),
-        ("PAGES_BYTES", 80),
-        ("READ_ENTRIES", 3),
-        ("ENTRY_BYTES", 10),
+    for module, name, value in [
+        (page_module, "PAGE_BYTES", 40),
+        (page_module, "ENTRY_BYTES", 10),
+        (log_module, "TAIL_BYTES", 64),
+        (log_module, "PAGES_BYTES", 80),
+        (log_module, "READ_ENTRIES", 3),
     ]:
-        patched.setattr(log_module, name, value)
+        patched.setattr(module, name, value)
 
 
 def test_the_law_every_reader_is_shown_every_entry_once_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from chatroom.commands.private import IGNORED
 from .again import again
 from .chatting import CLIENTS, DISK_FULL, PASSWORD, Client, FailingStorage, JsonClient, TextClient, World
 from .support import LoggedErrors
+from .test_devices import add_account
 from .test_resume import back, code, token
 
 GRACE = 10.0
@@ -429,3 +430,67 @@ def test_whoever_is_ignored_and_wherever_they_stand_in_a_page_the_others_are_rea
     recalled = [one[1:] for one in alice.heard("recalled") if len(one[3]) < 100]
     assert [one for one in recalled if one[1] != "alice"] == read
     assert {one[1] for one in recalled} <= visible | {"alice"}
+
+
+# Guests and accounts of one nickname
+
+
+def test_a_guest_whose_nickname_becomes_somebodys_own_is_the_one_who_is_here_and_gets_none_of_the_owners_messages(
+    world: World,
+) -> None:
+    guest, carol = world.enter_all("bob", "carol")
+    add_account(world, "bob")
+    hear_all(guest, carol)
+    carol.command("whois", nick="bob")
+    if isinstance(carol, JsonClient):
+        told = carol.told()[-1]
+        assert (told["answer"], told["nick"], told["here"], told["account"]) == ("whois", "bob", True, False)
+    else:
+        assert "bob: here since 2026-11-20T09:12Z, a guest" in carol.text()
+    carol.heard()
+    carol.msg("bob", "for the owner")
+    if isinstance(carol, JsonClient):
+        assert carol.heard() == [("kept", "bob")]
+    else:
+        assert "the guest who is called so now does not" in carol.lines()[-1]
+    assert guest.heard("private", "recalled") == []
+    bob = world.connect()
+    bob.login("bob", PASSWORD)
+    assert ("recalled", "private", "carol", "for the owner") in bob.heard()
+    hear_all(carol, guest, bob)
+    carol.msg("bob", "and this")
+    assert carol.heard("kept", "refused") == []
+    assert bob.heard("private") == [("private", "carol", "and this")]
+    assert guest.heard("private") == []
+
+
+def test_unignore_frees_all_of_that_nickname(world: World) -> None:
+    alice, one = world.register("alice"), world.enter("bob")
+    alice.command("ignore", nick="bob")
+    world.settle()
+    one.command("nick", name="rob")
+    world.settle()
+    other = world.enter("bob")
+    alice.command("ignore", nick="bob")
+    world.settle()
+    other.say("not read")
+    hear_all(alice)
+    alice.command("unignore", nick="BOB")
+    assert alice.heard("refused") == []
+    one.say("one")
+    other.say("two")
+    assert alice.heard("said") == [("said", "rob", "one"), ("said", "bob", "two")]
+    alice.command("unignore", nick="bob")
+    assert alice.heard("refused") == [("refused",)]
+    world = again(world)
+    assert [account.ignored for account in world.chat.directory.accounts.all()] == [{}]
+
+
+@pytest.mark.parametrize("nick", ["you", "You", "YOU", "yоu"])
+def test_nobody_is_called_as_one_is_in_what_one_wrote(world: World, nick: str) -> None:
+    """`you -> bob: psst` is told of one's own words."""
+    somebody, alice = world.connect(), world.enter("alice")
+    somebody.enter(nick)
+    assert somebody.heard("entered") == []
+    alice.command("nick", name=nick)
+    assert alice.heard("refused", "renamed") == [("refused",)]

@@ -18,7 +18,7 @@ from .chatting import (
 )  # fmt: skip
 from .support import LoggedErrors
 from .test_inbox import GRACE, hear_all, kept, leave, news, returned
-from .test_resume import code
+from .test_resume import back, code, token
 
 
 @pytest.fixture(params=CLIENTS)
@@ -419,3 +419,85 @@ def test_who_logs_out_is_shown_no_more_of_it(world: World) -> None:
     bob.msg("carol", "three")
     assert alice.heard("private") == [("private", "bob", "three")]
     assert news(returned(world, "alice")) == kept(1, ("bob", "two"))
+
+
+# What is asked twice, or cannot be read
+
+
+def test_a_message_that_is_sent_again_is_told_by_its_place_in_ones_own_inbox() -> None:
+    world = World(JsonClient, grace=GRACE)
+    bob, alice, carol = world.register("bob"), world.register("alice"), world.enter("carol")
+    for n in range(7):
+        carol.msg("bob", f"{n}")
+    world.settle()
+    for to, id in (("bob", "m1"), ("alice", "m2"), ("carol", "m3")):
+        alice.ask("msg", id, to=to, text="hi")
+        world.settle()
+        first = [told for told in alice.told() if told.get("id") == id and told.get("event") == "private"][-1]
+        alice.hang_up()
+        alice = back(world, token(alice))
+        before = len(alice.told())
+        alice.ask("msg", id, to=to, text="hi")
+        (repeat,) = [told for told in alice.told()[before:] if told.get("event") == "private"]
+        assert repeat == {**first, "history": True}
+        alice.ask("inbox", limit=1)
+        assert alice.told()[-2] == repeat
+        alice.hang_up()
+        alice = back(world, token(alice), inbox={"after": repeat["position"]})
+        assert "welcome" in alice.told()[-1]
+    assert len([told for told in bob.told() if told.get("text") == "hi"]) == 1
+
+
+def test_reply_finds_who_wrote_last_however_much_one_wrote_since(world: World) -> None:
+    alice, bob, carol = world.enter_all("alice", "bob", "carol")
+    bob.msg("alice", "one")
+    world.settle()
+    carol.msg("alice", "two")
+    world.settle()
+    for n in range(60):
+        alice.msg("bob", f"{n}")
+        world.settle()
+    hear_all(alice, bob, carol)
+    alice.command("reply", text="yes?")
+    assert carol.heard() == [("private", "alice", "yes?")]
+    assert bob.heard() == []
+
+
+def test_so_it_does_for_who_came_back_since(world: World) -> None:
+    alice, bob, carol = world.register("alice"), world.enter("bob"), world.enter("carol")
+    carol.msg("alice", "two")
+    world.settle()
+    for n in range(60):
+        alice.msg("bob", f"{n}")
+        world.settle()
+    leave(alice)
+    alice = world.log_in("alice")
+    hear_all(bob, carol)
+    alice.command("reply", text="yes?")
+    assert carol.heard("private") == [("private", "alice", "yes?")]
+    assert bob.heard("private") == []
+
+
+@pytest.mark.parametrize("registered", [False, True])
+def test_an_inbox_that_cannot_be_read_costs_who_writes_to_it_nothing(
+    client: type[Client], registered: bool, logged: LoggedErrors
+) -> None:
+    storage = FailingStorage()
+    world = World(client, storage=storage, grace=GRACE)
+    carol, alice = world.enter("carol"), world.enter("alice")
+    if registered:
+        alice.register(PASSWORD)
+    carol.command("inbox")  # hers is open, and the other's is not
+    hear_all(carol, alice)
+    storage.failing_reads = OSError("the disk does not answer")
+    carol.msg("alice", "psst")
+    assert carol.heard("refused", "asked") == []
+    assert not carol.gone
+    storage.failing_reads = None
+    carol.say("and on")
+    assert ("said", "carol", "and on") in alice.heard()
+    alice.command("inbox")
+    assert alice.heard("recalled") == [("recalled", "private", "carol", "psst")]
+    carol.msg("alice", "once more")
+    assert alice.heard("private") == [("private", "carol", "once more")]
+    logged.flush(OSError)

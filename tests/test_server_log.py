@@ -243,7 +243,7 @@ def test_who_is_here_has_their_nickname_alone_and_nothing_is_left_of_who_is_not(
     assert not directory._reserved
     assert not directory._leaving
     assert not chat.leaving
-    assert not chat.entering
+    assert not chat._alone
     assert not directory.accounts.stale
     assert not directory.accounts.forgotten()
     for claim in claims:  # nobody has the nickname of another's account

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 
 from chatroom import journal as journal_module
 from chatroom import log as log_module
+from chatroom import page as page_module
 from chatroom import recall as recall_module
 from chatroom.commands import COMMANDS
 from chatroom.event import Kind
@@ -98,7 +99,7 @@ def test_a_slow_commit_of_others_keeps_nobody_waiting_for_an_answer() -> None:
 
 
 def test_who_reads_slower_than_others_talk_is_answered_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_module, "PAGE_BYTES", 1000)
+    monkeypatch.setattr(page_module, "PAGE_BYTES", 1000)
     world = World()
     alice, bob = world.enter_all("alice", "bob")
     bob.stall()

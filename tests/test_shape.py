@@ -11,7 +11,8 @@ from twisted.internet.defer import Deferred, ensureDeferred
 
 from chatroom.event import Entry, Event, Kind
 from chatroom.journal import Journal
-from chatroom.log import PAGE_BYTES, Log, Reader
+from chatroom.log import Log
+from chatroom.page import PAGE_BYTES, Reader
 from chatroom.protocols.outlet import DirectOutlet
 from chatroom.seams import Batch
 from chatroom.storage.memory import MemoryStorage

@@ -641,8 +641,51 @@ async def test_renaming_forgets_details_except_of_talk(storage: Any) -> None:
         assert [entry.position for entry in after] == [entry.position for entry in before]
         for was, now in zip(before, after, strict=True):
             details = was.event.details if was.event.kind in TALK else NO_DETAILS
+            if was.event.kind is Kind.RENAMED:
+                details = {"new": "gone"}
             renamed = was.event._replace(nick="gone", details=details)
             assert now.event == (renamed if was.event.by == "7/a" else was.event)
+
+
+@bounded()
+async def test_renaming_takes_somebody_out_of_those_who_were_kept_at_a_start(storage: Any) -> None:
+    ids = ["7", "70", "8", "07", "8/7", "7.1"]
+    words = 'out "now"\n\\ to \u20ac \U0001f600'
+    kept: dict[str, Any] = {id: [f"nick{id}", f"folded{id}", f"skeleton{id}"] for id in ids}
+    devices = {f"t{n}": by for n, by in enumerate(["7", "8", "7/a", "70/7", "8/7", "7/b/c", "7/é", "7.1"])}
+    away = dict.fromkeys(ids, words)
+    older = {id: [*forms, "token"] for id, forms in kept.items()}
+    started = [
+        {"kept": kept, "devices": devices, "away": away, "tables": {"unicode": "7"}},
+        {"kept": older, "tables": {"unicode": "7"}},
+        {"kept": {"7": ["é", "é", "é"]}, "devices": {"t": "7"}, "away": {}, "tables": {}},
+        {"kept": {"8": ["é", "é", "é"]}, "devices": {"t": "8"}, "away": {"8": "7"}, "tables": {}},
+        {},
+    ]
+    for log in ("#tea", "server"):
+        await storage.append([(log, by("", Kind.STARTED, **details)) for details in started])
+    others = {id: forms for id, forms in kept.items() if id != "7"}
+    left = [
+        {
+            "kept": others,
+            "devices": {"t1": "8", "t3": "70/7", "t4": "8/7", "t7": "7.1"},
+            "away": dict.fromkeys(others, words),
+            "tables": {"unicode": "7"},
+        },
+        {"kept": {id: [*forms, "token"] for id, forms in others.items()}, "tables": {"unicode": "7"}},
+        {"kept": {}, "devices": {}, "away": {}, "tables": {}},
+        started[3],
+        {},
+    ]
+    for _ in range(2):
+        await storage.rename("7", "gone")
+        for log in ("#tea", "server"):
+            entries = await storage.read(log, limit=10)
+            assert [entry.event.details for entry in entries] == left
+            assert {entry.event.nick for entry in entries} == {"ann"}
+            assert [list(entry.event.details.get("kept", ())) for entry in entries] == [
+                list(details.get("kept", ())) for details in left
+            ]  # in the same order, which is that of their coming
 
 
 @bounded()

@@ -137,7 +137,7 @@ class Identity:
         if (self._tried > 1 or not ours) and self._tried < NICKS_TRIED:
             self._number()
             return Then.AGAIN
-        return self._ask_password(words)
+        return self._ask_password(f"{words} (An empty line: another nickname.)")
 
     def _number(self) -> Then:
         self._tried += 1

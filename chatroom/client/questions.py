@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from ..request import Command
 
+SHORTEST = 8
+"""Characters of a password, as in passwords.py, whose tables would make each start slower."""
+
 
 class Question(NamedTuple):
     """One of a dialogue."""
@@ -27,10 +30,13 @@ Decided = Callable[[Command | None], None]
 def twice(words: str) -> Generator[Question, str, str]:
     """A new password, which is typed twice since it is not seen; empty when there is to be none."""
     asked = words
-    while password := (yield Question(asked, hidden=True)):
-        if (yield Question("The same once more?", hidden=True)) == password:
+    while password := (yield Question(f"{asked} ({SHORTEST} characters or more; an empty line: none.)", hidden=True)):
+        if len(password.strip()) < SHORTEST:  # the server would refuse it, and what is typed next would be said
+            asked = f"A password has at least {SHORTEST} characters. {words}"
+        elif (yield Question("The same once more?", hidden=True)) == password:
             return password
-        asked = f"These were two passwords. {words}"
+        else:
+            asked = f"These were two passwords. {words}"
     return ""
 
 
@@ -68,18 +74,20 @@ def _register(nick: str) -> Dialogue:
 
 
 def _login(name: str) -> Dialogue:
-    password = yield Question(f"What is the password of {name}?", hidden=True)
+    password = yield Question(f"What is the password of {name}? (An empty line: not now.)", hidden=True)
     return Command("login", f"{name} {password}") if password else None
 
 
 def _password(nick: str) -> Dialogue:
-    old = yield Question("What is the password now?", hidden=True)
+    old = yield Question("What is the password now? (An empty line: nothing is changed.)", hidden=True)
     new = (yield from twice(f"What is to be the password of {nick}?")) if old else ""
     return Command("password", fields={"old": old, "new": new}) if new else None
 
 
 def _forget_me(nick: str) -> Dialogue:
-    words = f"Your account goes for good, and what you said stays under another name. To go on, type {nick} again."
+    words = (
+        f"Your account goes for good, and what you said stays under another name. To go on, type just your name: {nick}"
+    )
     return Command("forget-me", fields={"sure": True}) if (yield Question(words)) == nick else None
 
 

@@ -6,7 +6,8 @@ from time import gmtime, strftime
 
 from .. import accounts
 from ..account import Account
-from ..entering import NO_WISH, Wish, come_in, log_in
+from ..asking import ask_password
+from ..entering import Wish, come_in, log_in
 from ..request import Answer, Refused
 from ..rights import Right
 from ..session import Session
@@ -28,7 +29,7 @@ async def register(session: Session, password: str = "", nick: str = "") -> Answ
             raise Refused("not_entered", "say a nickname first; /register makes it your own then")
         accounts.may_come_in(session)
         account = await accounts.register_stranger(session, session.chat.settings.nickname(nick), password)
-        await come_in(session, account, NO_WISH)
+        await come_in(session, account, Wish(history=0))
     else:
         account = await accounts.register(session, password)
     name = account.name.shown
@@ -44,10 +45,17 @@ async def register(session: Session, password: str = "", nick: str = "") -> Answ
 )
 async def login(session: Session, nick: str, password: str = "") -> Answer:
     """Be who you are: your nickname is your account's then."""
-    if not password:
-        accounts.may_send_password(session)
-        password = await session.ask(f"What is the password of {nick}?", hidden=True)
-    await log_in(session, nick, password, Wish(history=None if session.wire.asks else 0))
+    wish = Wish(history=None if session.wire.asks else 0)
+    if password:
+        await log_in(session, nick, password, wish)
+        return Answer()
+
+    async def come(password: str) -> bool:
+        await come_in(session, await accounts.checked(session, nick, password), wish)
+        return True
+
+    if not await ask_password(session, f"What is the password of {nick}?", "(An empty line: not now.)", come):
+        raise Refused("password_invalid", "no password was given; nothing was changed")
     return Answer()
 
 
@@ -96,8 +104,8 @@ async def forget_me(session: Session, sure: bool = False) -> None:
     own = _own(session)
     name = own.name.shown
     if not sure:
-        words = f"Your account goes for good, and what you said stays under another name. To go on, type {name} again."
-        if await session.ask(words) != name:
+        words = "Your account goes for good, and what you said stays under another name."
+        if await session.ask(words, aside=f"To go on, type just your name: {name}") != name:
             raise Refused("not_sure", f"that was not {name}; nothing was changed")
     await accounts.forget(session.chat, own)
 

@@ -6,7 +6,7 @@ from time import gmtime, strftime
 
 from .. import accounts
 from ..account import Account
-from ..passwords import new_password
+from ..asking import may_send_password, warn_of_plaintext
 from ..request import Answer, Refused
 from ..rights import Right
 from ..session import Session
@@ -42,8 +42,13 @@ async def add_account(session: Session, nick: str, password: str = "") -> Answer
     chat = session.chat
     hasher = accounts.hasher_of(chat)
     name = chat.settings.nickname(nick)
-    known = new_password(await _password(session, name.shown, password), name.shown)
+    if chat.directory.accounts.like(name):
+        raise Refused("nick_taken", f"{name.shown} is an account already, or too like one")
+    may_send_password(session)
+    known = await accounts.asked_twice(session, name, password)
     made = await accounts.create(chat, chat.new_id(), name, await hasher.hash(known))
+    if password:
+        warn_of_plaintext(session)
     return Answer(f"{made.name.shown} has an account now", {"nick": made.name.shown})
 
 
@@ -57,15 +62,11 @@ async def set_password(session: Session, nick: str, password: str = "") -> Answe
     """Change a password, and log its devices out."""
     account = _account(session, nick)
     name = account.name.shown
-    await accounts.set_password(session.chat, account, await _password(session, name, password))
+    may_send_password(session)
+    await accounts.set_password(session.chat, account, await accounts.asked_twice(session, account.name, password))
+    if password:
+        warn_of_plaintext(session)
     return Answer(f"{name} has another password now", {"nick": name})
-
-
-async def _password(session: Session, name: str, password: str) -> str:
-    if not password:
-        accounts.may_send_password(session)
-        password = await session.ask(f"What is to be the password of {name}?", hidden=True)
-    return password
 
 
 def _account(session: Session, nick: str) -> Account:

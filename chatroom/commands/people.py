@@ -12,6 +12,7 @@ from ..request import Answer, Refused
 from ..rights import Right, may
 from ..session import Session
 from ..table import Parameter, Table, Takes
+from ..text import safe
 
 PEOPLE = Table()
 
@@ -25,7 +26,8 @@ async def whois(session: Session, nick: str) -> Answer:
     chat = session.chat
     name = chat.settings.nickname(nick)
     account = chat.directory.accounts.named(name)
-    here = chat.people.get(account.id if account else chat.directory.holder(name))
+    # Who has the nickname of an account that was made meanwhile is here under it until its owner comes.
+    here = (chat.people.get(account.id) if account else None) or chat.people.get(chat.directory.holder(name))
     addresses = may(session.role, Right.SEE_ADDRESSES)
     if here:
         return _here(session, here, addresses)
@@ -92,6 +94,7 @@ def _long(seconds: float) -> str:
 @PEOPLE.command("away", Parameter("why", "why", Takes.REST, optional=True))
 async def away(session: Session, why: str = "") -> Answer:
     """Be away: who writes to you is told, and why."""
+    why = safe(why)  # one line: what is shown with it is the server's own words
     if len(why) > AWAY_LONGEST:
         raise Refused("bad_arguments", f"why you are away has at most {AWAY_LONGEST} characters")
     await _told(session, Kind.AWAY, why)

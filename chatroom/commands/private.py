@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from twisted.python.failure import Failure
+
 from ..accounts import ignore as ignore_
 from ..event import person_of
 from ..inbox import inbox_log
@@ -12,6 +14,12 @@ from ..table import Parameter, Table, Takes
 from .talk import HISTORY
 
 PRIVATE = Table()
+
+REPLY_ENTRIES = 1000
+"""Newest private messages among which it is looked who wrote last."""
+
+IGNORED = 200
+"""People whom one person ignores: each is looked for in every page that the person is shown."""
 
 
 @PRIVATE.command("msg", Parameter("to", "NICK"), Parameter("text", "TEXT", Takes.REST))
@@ -26,15 +34,15 @@ async def reply(session: Session, text: str) -> Answer | None:
     """Write in private to who wrote to you last."""
     person = session.person
     inbox = await person.open_inbox()
-    for entry in reversed(await inbox.log.talk(None, REPLY_ENTRIES)):
-        id = person_of(entry.event.by)
+    newest = [entry.event for entry in await inbox.log.talk(None, REPLY_ENTRIES)]
+    for event in [*([inbox.last] if inbox.last else []), *reversed(newest)]:
+        id = person_of(event.by)
         if id not in (person.id, *person.ignored):
-            here, account = session.chat.people.get(id), session.chat.directory.accounts.get(id)
-            known = here or account
+            known = session.chat.people.get(id) or session.chat.directory.accounts.get(id)
             if known is None:
-                raise Refused("nobody", f"{entry.event.nick} is gone")
+                raise Refused("nobody", f"{event.nick} is gone")
             return await _write(session, id, known.name.shown, text)
-    raise Refused("nobody", "nobody has written to you")
+    raise Refused("nobody", "nobody has written to you lately")
 
 
 @PRIVATE.command(
@@ -68,19 +76,14 @@ async def ignore(session: Session, nick: str = "") -> Answer:
 async def unignore(session: Session, nick: str) -> Answer:
     """Read somebody again."""
     person = session.person
-    folded = session.chat.settings.nickname(nick).folded
-    for id, shown in person.ignored.items():
-        if session.chat.settings.nickname(shown).folded == folded:
-            await ignore_(session.chat, person, id, shown, False)
-            return Answer(f"you read {shown} again", {"nick": shown})
-    raise Refused("nobody", f"you do not ignore {nick}")
-
-
-REPLY_ENTRIES = 50
-"""Newest private messages among which it is looked who wrote last."""
-
-IGNORED = 200
-"""People whom one person ignores: each is looked for in every page that the person is shown."""
+    names = {shown: session.chat.settings.nickname(shown).folded for shown in person.ignored.values()}
+    name = session.chat.settings.nickname(nick)
+    ignored = [(id, shown) for id, shown in person.ignored.items() if names[shown] == name.folded]
+    if not ignored:
+        raise Refused("nobody", f"you do not ignore {name.shown}")
+    for id, shown in ignored:  # several, of guests who had the nickname one after the other
+        await ignore_(session.chat, person, id, shown, False)
+    return Answer(f"you read {name.shown} again", {"nick": name.shown})
 
 
 def someone(session: Session, nick: str) -> tuple[str, str]:
@@ -98,21 +101,26 @@ def someone(session: Session, nick: str) -> tuple[str, str]:
 
 async def _write(session: Session, id: str, nick: str, text: str) -> Answer | None:
     chat = session.chat
-    here = chat.people.get(id)
     await session.person.open_inbox()
-    if here:
-        await here.open_inbox()  # before it is written, that it is shown there
-        if id not in chat.people and not here.account:  # left meanwhile
-            raise Refused("nobody", f"{nick} is gone")
+    if here := chat.people.get(id):
+        try:
+            await here.open_inbox()  # before it is written, that it is shown there
+        except Exception:  # it is kept for them, and who writes is not to blame
+            chat.bug(Failure())
+    if id not in chat.people and chat.directory.accounts.get(id) is None:  # left meanwhile
+        raise Refused("nobody", f"{nick} is gone")
     if not await session.write(nick, inbox_log(id), text):
         return None
     away = chat.directory.away.get(id)
     fields = {"to": nick, "here": here is not None, **({} if away is None else {"away": away})}
-    return Answer(_state(here, nick, away), fields)
+    guest = here is None and chat.directory.holder(chat.settings.nickname(nick))
+    return Answer(_state(here, nick, away, bool(guest)), fields)
 
 
-def _state(here: Person | None, nick: str, away: str | None) -> str:
-    """What who writes to somebody had better know."""
+def _state(here: Person | None, nick: str, away: str | None, guest: bool) -> str:
+    """What who writes to somebody had better know. A guest may be called like an account that was made meanwhile."""
+    if here is None and guest:
+        return f"{nick} is an account, and its owner reads it on coming back; the guest who is called so now does not"
     if here is None:
         return f"{nick} is not here, and reads it on coming back"
     if away is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..accounts import admit
+from ..asking import warn_of_plaintext
 from ..entering import Wish, enter
 from ..entering import resume as come_back
 from ..event import Kind
@@ -95,6 +96,7 @@ async def hello(
     elif nick:
         if server_password and not session.admitted:
             admit(session, server_password)
+            warn_of_plaintext(session)
         await enter(session, nick, password, wish)
     else:
         raise Refused("bad_arguments", "a hello has a nick, or the token to resume with")

@@ -122,6 +122,8 @@ class LineProtocol(LineReceiver):
         return b"" if IUNIXTransport.providedBy(self.transport) else self._input.hide(hidden)
 
     def readConnectionLost(self) -> None:
+        if self.session.ended:
+            self.session.took_all()
         self._outlet.no_more_input()
         self._no_more = True
         self._end_when_all_is_received()

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from twisted.internet.defer import Deferred, succeed
 
-from ..event import NO_DETAILS, Entry, Event, Kind, Position, Sort
+from ..event import NO_DETAILS, Entry, Kind, Position, renamed
 from ..seams import Batch, Repeated
 from .followers import Committed, Followers, numbered
 from .repeats import First, Sent, repeated, sent_as, sift
@@ -92,14 +92,9 @@ class MemoryStorage:
         self._followers.remove(log, committed)
 
     def rename(self, by: str, nick: str) -> Deferred[None]:
-        def renamed(event: Event) -> Event:
-            if event.by != by and not event.by.startswith(f"{by}/"):
-                return event
-            return event._replace(nick=nick, details=event.details if event.kind.sort is Sort.TALK else NO_DETAILS)
-
         def rename() -> None:
             for log, entries in self._logs.items():
-                self._logs[log] = [entry._replace(event=renamed(entry.event)) for entry in entries]
+                self._logs[log] = [entry._replace(event=renamed(entry.event, by, nick)) for entry in entries]
 
         return self._redact(rename)
 

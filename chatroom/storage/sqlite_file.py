@@ -106,6 +106,8 @@ class DatabaseFile:
             (verdict,) = connection.execute("PRAGMA quick_check(logs)").fetchone()
             if verdict != "ok":
                 raise StorageRefused(f"{self.path} is damaged: {verdict}")
+            if not new and version < VERSION:  # the same tables, but what we append is not for older servers
+                connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _lock(path: str) -> int:

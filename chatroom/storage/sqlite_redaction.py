@@ -16,7 +16,7 @@ from .sqlite_scrub import scrub
 from .sqlite_writer import WORDS, Writer
 
 _SLICE_ROWS = 20_000
-"""Looked at in one transaction: 10 ms when few are changed, 90 ms when all are, and a commit of others waits as long."""
+"""Looked at in one transaction: 15 ms when few are changed, 90 ms when all are, and a commit of others waits as long."""
 
 Key = tuple[int, int, int]
 """Of an entry in its table: log, sort and position."""

@@ -13,8 +13,9 @@ from typing import Any
 
 from ..event import NO_DETAILS, Entry, Event, Kind, Sort
 
-VERSION = 1
-"""In `PRAGMA user_version`. A file with a higher one was written by a newer server and is refused."""
+VERSION = 2
+"""In `PRAGMA user_version`. A file with a higher one was written by a newer server and is refused: it has kinds of entries
+that this one does not know. Version 1 had the same tables, and nothing of accounts, devices and private messages."""
 
 APPLICATION = 0x63686174
 """In `PRAGMA application_id` ("chat"): so that another program's database is refused, not filled with our tables."""
@@ -77,14 +78,28 @@ _BETWEEN = (
 _THEIRS = "(by = :by OR by > :by || '/' AND by < :by || '0')"
 """By somebody on any device: '0' is what follows the slash."""
 
+_KEPT, _DEVICES, _AWAY = (
+    f"json((SELECT json_group_object(key, {value}) FROM json_each(details, '$.{name}') WHERE {stays}))"
+    for name, value, stays in (
+        ("kept", "json(value)", "key <> :by"),
+        ("devices", "value", "value <> :by AND substr(value, 1, length(:by) + 1) <> :by || '/'"),
+        ("away", "value", "key <> :by"),
+    )
+)
+"""What STARTED tells, without somebody."""
+
 FURTHER = f"""SELECT log, sort, position FROM entries WHERE {_BETWEEN}
     ORDER BY log, sort, position LIMIT 1 OFFSET :rows - 1"""
 """The key so many entries on, if there are as many."""
 
 RENAME = (
     f"UPDATE entries SET nick = :nick WHERE {_BETWEEN} AND {_THEIRS} AND nick <> :nick",
-    f"UPDATE entries SET details = NULL, id = NULL WHERE {_BETWEEN} AND {_THEIRS} AND sort <> 0 AND details IS NOT NULL",
+    f"""UPDATE entries SET details = CASE kind WHEN 'renamed' THEN json_object('new', :nick) END, id = NULL
+        WHERE {_BETWEEN} AND {_THEIRS} AND sort <> 0 AND (details IS NOT NULL OR kind = 'renamed')""",
+    f"""UPDATE entries SET details = json_replace(details, '$.kept', {_KEPT}, '$.devices', {_DEVICES}, '$.away', {_AWAY})
+        WHERE {_BETWEEN} AND kind = 'started' AND instr(details, :by)""",
 )
+"""What `event.renamed` does."""
 
 BLANK = (
     f"""UPDATE entries SET details = nullif(json_remove(details, '$."' || :detail || '"'), '{{}}'),

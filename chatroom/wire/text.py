@@ -21,6 +21,9 @@ END = "\r\n"
 END_OF_FILE = b"\x04"
 """What telnet sends for Ctrl-D."""
 
+LEAVING = ("bye", "/quit")
+"""What leaves in the place of any answer too."""
+
 NAMED = 10
 """Up to so many people are all named; of more, two, and the number of the others."""
 
@@ -54,7 +57,8 @@ class TextFormat:
         return Command("say", text[1:] if text[:2] == "//" else text)
 
     def reply(self, line: bytes) -> str | None:
-        return None if line == END_OF_FILE else clean(decode(line)).strip()
+        text = clean(decode(line)).strip()
+        return None if line == END_OF_FILE or text in LEAVING else text
 
     def talk(self, lines: bytes) -> list[str] | None:
         try:
