@@ -198,10 +198,14 @@ class Chat:
         ensureDeferred(self.tidy()).addErrback(self.bug)
 
     async def _blank(self, id: str, position: Position) -> None:
+        stale = self.directory.accounts.stale
+        del stale[id]
         if isinstance(self.storage, Redactable):
-            await self.storage.blank(SERVER_LOG, id, "hash", position)
-        if self.directory.accounts.stale.get(id) == position:
-            del self.directory.accounts.stale[id]
+            try:
+                await self.storage.blank(SERVER_LOG, id, "hash", position)
+            except NotSaved:
+                stale.setdefault(id, position)  # unless yet another has come meanwhile
+                raise
 
     async def _forget(self, id: str, nick: str) -> None:
         self._rename(id, nick)

@@ -192,8 +192,6 @@ async def _welcome(
         if not again:
             device.leave()
         return
-    if device not in device.person.devices:  # logged out meanwhile
-        raise Refused("password_changed", "the password was changed; log in again")
     chat, wire, person = session.chat, session.wire, device.person
     settings, was_here = chat.settings, session.device is not None
     history = settings.history if wish.history is None else wish.history
@@ -238,8 +236,7 @@ async def _tell_news(session: Session, reading: Reading, inbox: Inbox, until: Po
         session.told(f"{count} {'message' if count == 1 else 'messages'} while you were away:")
         async for entries in inbox.between(start, until):
             await reading.show(inbox.log.name, by_others(entries))
-        if not session.nobody_reads:
-            inbox.soon()
+        inbox.soon()
 
 
 def _token(session: Session) -> str:

@@ -304,15 +304,12 @@ class Person:
 
     def leave(self, reason: str = "") -> None:
         """Be gone, as everybody sees once."""
-        if self._left:
-            return
         events = self.leaving(reason)
         self.gone()
         self.server.directory.let_go(self.id)
         saved = ensureDeferred(self.server.save_surely(events))
-        if not saved.called:
-            self.server.leaving[self.id] = saved
-            saved.addCallback(self._told)
+        self.server.leaving[self.id] = saved
+        saved.addCallback(self._told)
 
     def _told(self, _: None) -> None:
         del self.server.leaving[self.id]

@@ -55,8 +55,8 @@ class Reading:
     def read_inbox(self, start: Position) -> None:
         """Show the private messages behind a position, and all that come."""
         inbox = self._person.inbox
-        if self._inbox is None and inbox:
-            self._inbox = self._begin(inbox.log, start)
+        assert inbox is not None  # who has it read has opened it
+        self._inbox = self._begin(inbox.log, start)
 
     def become(self, device: Device) -> None:
         """Who reads the room already, reads on as this device."""

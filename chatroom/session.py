@@ -193,21 +193,19 @@ class Session:
 
     @property
     def here(self) -> Device:
-        """On which whoever asks is here; raises Refused for a stranger."""
-        if self.device is None:
-            raise Refused("not_entered", "say a nickname first")
+        """On which whoever asks is here; not for strangers, who have no right to what asks for it."""
+        assert self.device is not None
         return self.device
 
     @property
     def person(self) -> Person:
-        """Who asks; raises Refused for a stranger."""
+        """Who asks; not for strangers."""
         return self.here.person
 
     @property
     def shown(self) -> Reading:
-        """What whoever asks is shown; raises Refused for a stranger."""
-        if self.reading is None:
-            raise Refused("not_entered", "say a nickname first")
+        """What whoever asks is shown; not for strangers."""
+        assert self.reading is not None
         return self.reading
 
     def append(self, kind: Kind, text: str) -> None:
@@ -236,8 +234,6 @@ class Session:
             if hidden:
                 raise Refused("password_needed", words, {"asked": what})
             raise Refused("not_sure", words)
-        if self.ended:
-            return ""
         self._hide(hidden)
         self._write_answer(self.wire.asks.ask(f"{words} {aside}".rstrip()))
         return await self._order.reply()
@@ -269,8 +265,7 @@ class Session:
     def be_nobody(self) -> None:
         """Be a stranger again."""
         self._reached()
-        if self.reading:
-            self.reading.stop()
+        self.shown.stop()
         self.device = self.reading = None
         self._patience.connected(self.chat.settings.greeting_timeout)
 
@@ -309,13 +304,11 @@ class Session:
 
     def read_inbox(self, start: Position) -> None:
         """Show the private messages behind a position, and all that come."""
-        if self.reading:
-            self.reading.read_inbox(start)
+        self.shown.read_inbox(start)
 
     def ignoring(self) -> None:
         """The person changed whom they ignore."""
-        if self.reading:
-            self.reading.ignore()
+        self.shown.ignore()
 
     def taken(self) -> Position | None:
         """Up to where in the inbox the other side has got all."""

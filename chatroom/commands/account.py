@@ -121,6 +121,5 @@ async def claim(session: Session, code: str) -> Answer:
 
 def _own(session: Session) -> Account:
     account = session.person.account
-    if account is None:  # it was removed a moment ago
-        raise Refused("account_needed", "you have no account")
+    assert account is not None  # by the right; whose account is removed has no session any more
     return account
