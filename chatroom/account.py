@@ -56,9 +56,6 @@ class Accounts:
         self.started_before = False
         """Whether there ever was a claim code."""
 
-    def __len__(self) -> int:
-        return len(self._accounts)
-
     def all(self) -> list[Account]:
         """In the order in which they were made."""
         return list(self._accounts.values())

@@ -35,12 +35,11 @@ class Right(Enum):
     SEE_ADDRESSES = "see where people connect from", Role.OPERATOR, Role.CONSOLE
     ACCOUNTS = "look after all accounts", Role.OPERATOR, Role.CONSOLE
 
-    words: str
     roles: frozenset[Role]
 
     def __new__(cls, words: str, *roles: Role) -> Right:
         right = object.__new__(cls)
-        right._value_ = right.words = words
+        right._value_ = words
         right.roles = frozenset(roles)
         return right
 

@@ -140,7 +140,7 @@ def test_of_two_who_register_at_once_under_one_nickname_one_has_it(client: type[
         storage.commit()
         world.settle()
     assert alice.heard("refused") == [("refused",)]
-    assert len(world.chat.directory.accounts) == 2
+    assert len(world.chat.directory.accounts.all()) == 2
     somebody = world.connect()
     somebody.login("alice", "another password")
     assert somebody.heard("entered") == [("entered", "alice", ("root", *guests(world)))]
@@ -196,7 +196,7 @@ def test_who_hangs_up_instead_of_an_answer_has_changed_nothing() -> None:
         alice.heard()
         getattr(alice, way)()
         assert bob.heard() == [("left", "alice", "")]
-        assert len(world.chat.directory.accounts) == 0
+        assert len(world.chat.directory.accounts.all()) == 0
 
 
 def test_ctrl_d_instead_of_an_answer_is_the_end() -> None:

@@ -611,7 +611,7 @@ def test_what_is_refused_there_makes_no_account(client: type[Client]) -> None:
     somebody = world.connect()
     somebody.login("zed", "wrong horse")
     assert is_refused(somebody, "login_failed")
-    assert len(world.chat.directory.accounts) == 0
+    assert len(world.chat.directory.accounts.all()) == 0
 
 
 def test_by_it_what_was_written_to_who_was_not_here_is_read_on_return(client: type[Client]) -> None:

@@ -224,7 +224,7 @@ def test_where_it_is_refused_a_guest_registers_and_changes_nothing() -> None:
     assert outcome(bob) == [("entered", "bob"), *NO]
     bob.line("/register " + PASSWORD)
     assert outcome(bob) == NO
-    assert len(world.chat.directory.accounts) == 0
+    assert len(world.chat.directory.accounts.all()) == 0
 
 
 def test_for_programs_that_has_a_code() -> None:
@@ -252,7 +252,7 @@ def test_an_operators_name_is_not_registered_from_elsewhere(client: type[Client]
         return  # it mixes scripts
     somebody.register(PASSWORD)
     assert somebody.heard("refused") == NO
-    assert len(world.chat.directory.accounts) == 0
+    assert len(world.chat.directory.accounts.all()) == 0
     if client is JsonClient:
         other = world.connect(ELSEWHERE)
         other.ask("register", nick="root2", password=PASSWORD)

@@ -73,11 +73,11 @@ def test_it_asks_once_more() -> None:
         assert alice.heard() == expected
     alice.line("")
     assert alice.heard() == [("refused",)]
-    assert len(world.chat.directory.accounts) == 1
+    assert len(world.chat.directory.accounts.all()) == 1
     alice.line("/forget-me")
     alice.line("alice")
     assert alice.gone
-    assert len(world.chat.directory.accounts) == 0
+    assert len(world.chat.directory.accounts.all()) == 0
 
 
 def test_a_program_has_to_be_sure() -> None:
@@ -86,7 +86,7 @@ def test_a_program_has_to_be_sure() -> None:
     for fields in ({}, {"sure": False}):
         alice.ask("forget-me", **fields)
         assert code(alice) == "not_sure"
-    assert len(world.chat.directory.accounts) == 1
+    assert len(world.chat.directory.accounts.all()) == 1
     forget(alice)
     assert alice.gone
     assert code(alice) == "forgotten"
@@ -389,7 +389,7 @@ def test_a_guest_whose_nickname_is_somebodys_own_before_they_have_registered_it_
     hash_it()
     world.settle()
     assert code(guest) == "nick_taken"
-    assert len(world.chat.directory.accounts) == 2
+    assert len(world.chat.directory.accounts.all()) == 2
 
 
 # On a disk
@@ -507,7 +507,7 @@ def test_killed_as_soon_as_it_is_saved_the_next_start_knows_nobody_of_them(clien
     assert id not in world.chat.people
     assert id not in [device.person.id for device in world.chat.devices.values()]
     assert id not in world.chat.rooms["lobby"].members.nicks
-    assert len(world.chat.directory.accounts) == 0
+    assert len(world.chat.directory.accounts.all()) == 0
     for device in (alice, other):
         if isinstance(device, JsonClient):
             late = back(world, token(device))
