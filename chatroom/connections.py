@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Coroutine, Iterator
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Protocol
 
@@ -15,10 +16,16 @@ IPV6_SITE = 64
 """Bits of an IPv6 address that tell one site from another (RFC 6177): within them anyone has as many as they like."""
 
 
+SITES_KNOWN = 1024
+"""Addresses of which it is remembered to which site they belong: it is asked several times for each who enters."""
+
+
 class Present(Protocol):
     """What is needed of whoever is connected: to end it."""
 
     def dismiss(self, words: str) -> Coroutine[Any, Any, None]: ...
+    def refuse_banned(self) -> None:
+        """End it if nobody may come from there any more."""
 
 
 class Connections:
@@ -64,6 +71,7 @@ class Connections:
         return self._gone
 
 
+@lru_cache(SITES_KNOWN)
 def site_of(address: str) -> str:
     """Who is counted as one; empty for what comes from this machine, which is not counted."""
     if not address:  # a Unix socket

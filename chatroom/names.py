@@ -1,4 +1,4 @@
-"""Facts: what a nickname may be, and the two forms by which nicknames are compared. Knows no other nickname.
+"""Facts: what a nickname and a room's name may be, and the two forms by which they are compared. Knows no other name.
 
 A nickname is taken when either form of it is: the folded one tells that two are the same but for case, the skeleton
 that two look alike as they are shown. Neither implies the other: Greek νν is ΝΝ, yet looks like vv, and ΝΝ like NN.
@@ -23,6 +23,9 @@ from .request import Refused
 LONGEST = 32
 """Characters, counted after normalising: fits beside what is said on a line of 80 columns."""
 
+ROOM_LONGEST = 50
+"""The same of a room's name, which stands alone or before what is said."""
+
 FORBIDDEN = frozenset("!@#$&*+,/:;<>=?'\"%~{}")
 """Have a meaning in commands, IRC's prefixes and room names, or URLs."""
 
@@ -44,7 +47,7 @@ TABLES = {"Unicode": unicodedata.unidata_version, "confusables": confusable_homo
 
 
 class Name(NamedTuple):
-    """A nickname that may be, and the forms by which it is compared with others."""
+    """A nickname or a room's name that may be, and the forms by which it is compared with others."""
 
     shown: str
     """As its owner writes it: PRECIS UsernameCasePreserved (RFC 8265, section 3.4)."""
@@ -54,48 +57,79 @@ class Name(NamedTuple):
     """Equal for names that look alike as they are shown: see `_skeleton`. For comparing only, never for showing."""
 
 
+class _Sort(NamedTuple):
+    """What differs by what is named."""
+
+    code: str
+    """How the codes of its refusals begin."""
+    words: str
+    longest: int
+    one_script: bool
+    """Whether look-alikes are kept away also within a name. Of a room's, the skeleton is enough: who sees the name of a
+    room does not see whose words they are by it."""
+
+
+_NICKNAME = _Sort("nick", "a nickname", LONGEST, one_script=True)
+_ROOM = _Sort("room", "a room's name", ROOM_LONGEST, one_script=False)
+
+
 def nickname(text: str, *, ascii_only: bool = False) -> Name:
     """The nickname that this text asks for. Raises Refused: `nick_invalid` with the rule broken, or `nick_reserved`."""
     shown, folded = (text, text.lower()) if _PLAIN.fullmatch(text) else _enforced(text, ascii_only)
+    return _free(shown, folded, _NICKNAME)
+
+
+def room_name(text: str, *, ascii_only: bool = False) -> Name:
+    """The room's name that this text asks for, with or without # before it. Raises Refused: `room_invalid` with the rule
+    broken, or `room_reserved`."""
+    text = text.removeprefix("#")
+    shown, folded = (text, text.lower()) if _PLAIN.fullmatch(text) else _enforced(text, ascii_only, _ROOM)
+    return _free(shown, folded, _ROOM)
+
+
+def _free(shown: str, folded: str, sort: _Sort) -> Name:
+    """With its forms, when it is not reserved."""
     skeleton = _skeleton(shown)
     if word := _RESERVED_SKELETONS.get(skeleton):
         like = "" if folded == word else f"is too like {word}, which "
-        raise Refused("nick_reserved", f"{shown} {like}is reserved")
+        raise Refused(f"{sort.code}_reserved", f"{shown} {like}is reserved")
     if skeleton.startswith(_REMOVED_SKELETON):
-        raise Refused("nick_reserved", f"{shown} is reserved: names that begin so are of accounts that are no more")
-    # Most nicknames are their own folded form and skeleton: one string for all three, for as long as they stay.
+        raise Refused(
+            f"{sort.code}_reserved", f"{shown} is reserved: names that begin so are of accounts that are no more"
+        )
+    # Most names are their own folded form and skeleton: one string for all three, for as long as they stay.
     folded = shown if folded == shown else folded
     return Name(shown, folded, folded if skeleton == folded else skeleton)
 
 
-def _enforced(text: str, ascii_only: bool) -> tuple[str, str]:
+def _enforced(text: str, ascii_only: bool, sort: _Sort = _NICKNAME) -> tuple[str, str]:
     """As it is shown and folded, when it breaks no rule."""
     # No character is composed of more than four, so a longer text stays too long, and the work is bounded.
-    if len(text) > 4 * LONGEST:
-        _refuse(f"has at most {LONGEST} characters")
+    if len(text) > 4 * sort.longest:
+        _refuse(sort, f"has at most {sort.longest} characters")
     try:
         shown = _PRESERVED.enforce(text)
-        if len(shown) > LONGEST:
-            _refuse(f"has at most {LONGEST} characters, and this one has {len(shown)}")
+        if len(shown) > sort.longest:
+            _refuse(sort, f"has at most {sort.longest} characters, and this one has {len(shown)}")
         folded = _FOLDED.enforce(shown)
     except UnicodeEncodeError as error:
-        _refuse(_words(error))
+        _refuse(sort, _words(error))
     for char in shown:
         if char in FORBIDDEN:
-            _refuse(f"cannot hold {_visible(char)}")
+            _refuse(sort, f"cannot hold {_visible(char)}")
         if ascii_only and char not in ASCII:
-            _refuse(f"has only ASCII letters, digits and _-[]\\^|` here, not {_visible(char)}")
+            _refuse(sort, f"has only ASCII letters, digits and _-[]\\^|` here, not {_visible(char)}")
     if shown[0].isdigit() or shown[0] in "-.":
-        _refuse(f"cannot begin with {_visible(shown[0])}")
+        _refuse(sort, f"cannot begin with {_visible(shown[0])}")
     if unicodedata.category(shown[0]).startswith("M"):  # `<` and U+0338 would become one character, ≮
-        _refuse(f"cannot begin with {_visible(shown[0])}, which changes the character before it")
-    if not _ONE_SCRIPT.fullmatch(shown):
-        _refuse("cannot mix scripts, such as Latin and Cyrillic: letters of one can pass for those of another")
+        _refuse(sort, f"cannot begin with {_visible(shown[0])}, which changes the character before it")
+    if sort.one_script and not _ONE_SCRIPT.fullmatch(shown):
+        _refuse(sort, "cannot mix scripts, such as Latin and Cyrillic: letters of one can pass for those of another")
     return shown, folded
 
 
-def _refuse(rule: str) -> NoReturn:
-    raise Refused("nick_invalid", f"a nickname {rule}") from None
+def _refuse(sort: _Sort, rule: str) -> NoReturn:
+    raise Refused(f"{sort.code}_invalid", f"{sort.words} {rule}") from None
 
 
 def _words(error: UnicodeEncodeError) -> str:

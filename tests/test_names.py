@@ -10,7 +10,7 @@ import sys
 import time
 import timeit
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from string import ascii_lowercase, ascii_uppercase, printable
 
 import pytest
@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatroom import names
-from chatroom.names import LONGEST, RESERVED, TABLES, Name, nickname
+from chatroom.names import LONGEST, RESERVED, ROOM_LONGEST, TABLES, Name, nickname, room_name
 from chatroom.request import Refused
 from chatroom.text import clean, safe
 
@@ -42,9 +42,9 @@ def alike(one: Name, other: Name) -> bool:
     return not {one.folded, one.skeleton}.isdisjoint((other.folded, other.skeleton))
 
 
-def answer(text: str, *, ascii_only: bool = False) -> Name | Refused:
+def answer(text: str, *, ascii_only: bool = False, rule: Callable[..., Name] = nickname) -> Name | Refused:
     try:
-        return nickname(text, ascii_only=ascii_only)
+        return rule(text, ascii_only=ascii_only)
     except Refused as refused:
         return refused
 
@@ -383,3 +383,113 @@ def test_no_name_takes_a_millisecond(text: str) -> None:
 def test_the_tables_are_told() -> None:
     assert TABLES["Unicode"] == unicodedata.unidata_version
     assert TABLES["confusables"].startswith("3.")
+
+
+# What rooms are called
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("lobby", "python-help", "C_and_D", "x" * ROOM_LONGEST, "é" * ROOM_LONGEST, "山田", "やまだ", "музыка"),
+        *("café-мир", "Python教室", "k8s", "r.e.d"),
+    ],
+)
+def test_an_ordinary_name_is_a_rooms_with_the_sign_before_it_and_without(name: str) -> None:
+    assert room_name(name).shown == name
+    assert room_name(f"#{name}") == room_name(name)
+
+
+@given(ANY_TEXT | LETTERS)
+def test_a_room_may_be_called_what_a_person_may_and_is_compared_alike(text: str) -> None:
+    match answer(text):
+        case Name() as name:
+            assert room_name(text) == name
+
+
+def why_no_room(text: str, *, ascii_only: bool = False) -> str:
+    with pytest.raises(Refused) as refused:
+        room_name(text, ascii_only=ascii_only)
+    assert refused.value.code == "room_invalid"
+    return refused.value.words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "a room's name has at least one character"),
+        ("#", "a room's name has at least one character"),
+        ("##", "a room's name cannot hold # (U+0023, number sign)"),
+        ("##lobby", "a room's name cannot hold # (U+0023, number sign)"),
+        ("a#b", "a room's name cannot hold # (U+0023, number sign)"),
+        ("a,b", "a room's name cannot hold , (U+002C, comma)"),
+        ("a b", "a room's name cannot hold U+0020, space"),
+        ("x" * 51, "a room's name has at most 50 characters, and this one has 51"),
+        ("e\u0301" * 51, "a room's name has at most 50 characters, and this one has 51"),
+        ("x" * 201, "a room's name has at most 50 characters"),
+        ("#1abc", "a room's name cannot begin with 1 (U+0031, digit one)"),
+        ("a\u202eb", "a room's name cannot hold U+202E, right-to-left override"),
+        ("a\ud800", "a room's name cannot hold U+D800"),
+        ("אa", MIXED_DIRECTIONS.replace("a nickname", "a room's name")),
+    ],
+)
+def test_what_is_no_rooms_name_is_refused_with_the_rule_broken(text: str, words: str) -> None:
+    assert why_no_room(text) == words
+
+
+def test_where_only_ascii_is_allowed_a_room_has_no_other_name() -> None:
+    assert room_name("#lobby", ascii_only=True).shown == "lobby"
+    assert why_no_room("#café", ascii_only=True) == (
+        "a room's name has only ASCII letters, digits and _-[]\\^|` here, not é (U+00E9, latin small letter e with acute)"
+    )
+
+
+@pytest.mark.parametrize("text", [*RESERVED, "#ALL", "ʜᴇʀᴇ", "aII", "removed-7", "Removed-x"])
+def test_a_reserved_name_is_no_rooms(text: str) -> None:
+    with pytest.raises(Refused) as refused:
+        room_name(text)
+    assert refused.value.code == "room_reserved"
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [
+        "LOBBY",
+        "Iobby",
+        "l0bby",
+        "lоbby",
+        "lοbby",
+        "ⅼobby",
+        "1obby",
+        "lobbу",
+        "#Lobby",
+        "ｌｏｂｂｙ",
+        "#ʟᴏʙʙʏ",
+        "lob\u200dby",
+    ],
+)
+def test_no_room_passes_for_the_lobby_also_where_scripts_may_mix(variant: str) -> None:
+    match answer(variant, rule=room_name):
+        case Name() as name:
+            assert alike(room_name("lobby"), name)
+        case Refused(code=code):
+            assert code == "room_invalid"
+
+
+@given(text=ANY_TEXT, ascii_only=st.booleans())
+def test_any_text_is_a_rooms_name_or_refused_in_words_that_can_be_shown(text: str, ascii_only: bool) -> None:
+    match answer(text, ascii_only=ascii_only, rule=room_name):
+        case Refused(code=code, words=words):
+            assert code in {"room_invalid", "room_reserved"}
+            assert words.isprintable()
+        case Name() as name:
+            assert 1 <= len(name.shown) <= ROOM_LONGEST
+            assert room_name(name.shown) == name
+
+
+@pytest.mark.usefixtures("untraced")
+@pytest.mark.parametrize(
+    "text", ["#" * 65536, "x" * 65536, "\u0301" * 65536, "漢" * 65536, "\ufdfa" * 65536, "漢" * 50]
+)
+def test_no_rooms_name_takes_a_millisecond(text: str) -> None:
+    assert min(timeit.repeat(lambda: answer(text, rule=room_name), time.process_time, repeat=9, number=1)) < 0.001
