@@ -27,6 +27,7 @@ class Kind(Enum):
 
     SAID = "said", Sort.TALK
     DID = "did", Sort.TALK
+    EDITED = "edited", Sort.TALK
     PRIVATE = "private", Sort.TALK
     REGISTERED = "registered", Sort.STATE
     PASSWORD = "password", Sort.STATE
@@ -37,7 +38,24 @@ class Kind(Enum):
     READ = "read", Sort.STATE
     FORGOTTEN = "forgotten", Sort.STATE
     ERASED = "erased", Sort.STATE
+    CHANGED = "changed", Sort.STATE
+    ROOMS = "rooms", Sort.STATE
+    OPENED = "opened", Sort.STATE
+    CLOSED = "closed", Sort.STATE
+    SET = "set", Sort.STATE
+    ROLE = "role", Sort.STATE
+    INVITED = "invited", Sort.STATE
+    KICKED = "kicked", Sort.STATE
+    BANNED = "banned", Sort.STATE
+    UNBANNED = "unbanned", Sort.STATE
+    MUTED = "muted", Sort.STATE
+    UNMUTED = "unmuted", Sort.STATE
+    FILTER = "filter", Sort.STATE
+    DELETED = "deleted", Sort.STATE
+    REPORTED = "reported", Sort.STATE
+    ANNOUNCED = "announced", Sort.STATE
     JOINED = "joined", Sort.PRESENCE
+    PARTED = "parted", Sort.PRESENCE
     LEFT = "left", Sort.PRESENCE
     RENAMED = "renamed", Sort.PRESENCE
     CLAIMED = "claimed", Sort.PRESENCE
@@ -51,6 +69,8 @@ class Kind(Enum):
     sort: Sort
     word: str
     """Its name, as `value`, which takes thrice as long."""
+
+    __hash__ = object.__hash__  # that of Enum takes four times as long, for each entry that a log is given
 
     def __new__(cls, word: str, sort: Sort) -> Kind:
         kind = object.__new__(cls)
@@ -66,6 +86,17 @@ def person_of(by: str) -> str:
 
 
 TALK = frozenset(kind for kind in Kind if kind.sort is Sort.TALK)
+
+HISTORY = TALK - {Kind.EDITED}
+"""What is shown as history: what was corrected stands there as it is now."""
+
+INBOX = HISTORY | {Kind.REPORTED, Kind.INVITED}
+"""What one is shown of one's inbox."""
+
+OF_ONESELF = frozenset(kind for kind in Kind if kind.sort is Sort.PRESENCE) | {
+    Kind.REGISTERED, Kind.PASSWORD, Kind.OPERATOR, Kind.IGNORED, Kind.UNIGNORED, Kind.READ, Kind.ROOMS,
+}  # fmt: skip
+"""What concerns nobody but who did it: of who is forgotten nothing of it has to stay."""
 
 
 NO_DETAILS: Mapping[str, Any] = MappingProxyType({})
@@ -96,23 +127,66 @@ class Event(NamedTuple):
     text: str = ""
     """What was said or done, or the reason for leaving. May hold line feeds."""
     details: Mapping[str, Any] = NO_DETAILS
-    """What else belongs to the kind, as in JSON. SAID, DID and PRIVATE: `id`, what its author calls it. PRIVATE: `to`, the
-    nickname it was sent to. RENAMED: `new`, the nickname from now on. CLAIMED, RELEASED and REGISTERED: `folded` and
-    `skeleton`, for comparing nicknames, as the rules and tables of that day made them. REGISTERED and PASSWORD: `hash`, what
-    is kept of the password. CODE: `digest`, of the claim code. IGNORED and UNIGNORED: `whom`. READ: `position`, up to
-    which an inbox was read. ATTACHED and DETACHED: `token`, the digest of what a device comes back with. STARTED: `kept`,
-    names and forms by id of those who could still come back: nobody else is here from then on; `devices`, with what and on
-    which; `away`, which of them were, and why; `tables`, which versions made these forms."""
+    """What else belongs to the kind, as in JSON; of each kind, what `DETAILS` says."""
+
+
+DETAILS: Mapping[str, str] = {
+    "id": "SAID, DID, PRIVATE: what its author calls it, by which a repeat is known",
+    "removed": "SAID, DID, EDITED: true where the words are gone",
+    "edited": "SAID, DID: true where these are not the first words",
+    "to": "PRIVATE: the nickname it was sent to",
+    "new": "RENAMED: the nickname from now on",
+    "folded": "CLAIMED, RELEASED, REGISTERED, OPENED, CLOSED: for comparing names, as the rules and tables of that day made it",
+    "skeleton": "the same: for finding names that look alike",
+    "hash": "REGISTERED, PASSWORD: what is kept of the password",
+    "digest": "CODE: of the claim code",
+    "position": "READ: up to which an inbox was read",
+    "token": "ATTACHED, DETACHED: the digest of what a device comes back with",
+    "address": "CLAIMED, BANNED, MUTED: where they connected from; forgotten after some days",
+    "rooms": "ROOMS: in which an account is. RENAMED, AWAY, BACK, LEFT, ANNOUNCED: those in whose logs it stands",
+    "kept": "STARTED: names and forms by id of those who could still come back: nobody else is here from then on",
+    "devices": "STARTED: with what they could, and on which",
+    "away": "STARTED: which of them were, and why",
+    "tables": "STARTED: which versions made these forms",
+    "whom": "IGNORED, UNIGNORED, ROLE, INVITED, KICKED, BANNED, MUTED, DELETED, REPORTED: the id of whom it concerns",
+    "name": "the same and UNBANNED, UNMUTED: what they are called, or the address. OPENED, CLOSED, ERASED: the room's name",
+    "put_out": "PARTED: true where somebody else did it, as another entry tells",
+    "room": "INVITED, REPORTED: which room",
+    "setting": "SET: which setting",
+    "value": "SET: what it is from now on; of a text, that stands in `text`",
+    "role": "ROLE: what they are from now on; empty for nothing special",
+    "account": "BANNED, MUTED: the id of the account",
+    "forms": "BANNED, MUTED: the forms of a guest's nickname",
+    "network": "BANNED, MUTED: the network, as it was asked for",
+    "until": "BANNED, MUTED: when it ends, in milliseconds since 1970; without it, never",
+    "bans": "UNBANNED, UNMUTED: the eids of what ends",
+    "change": "FILTER: add or remove",
+    "filter": "FILTER: its number",
+    "pattern": "FILTER: the words, or the regular expression between slashes",
+    "action": "FILTER: what becomes of who says such things",
+    "eid": "EDITED: of what was corrected",
+    "eids": "DELETED: of what was removed",
+    "positions": "DELETED, CHANGED: where what is to be read otherwise stands; CHANGED: as the EDITED before it says",
+}
 
 
 def renamed(event: Event, id: str, nick: str) -> Event:
-    """The event when somebody is forgotten: what they did on any device is read under this nickname, and of what is no talk
-    nothing else is left, since it tells the old one; and STARTED does not tell that they were here."""
+    """The event when somebody is forgotten: what they did on any device is read under this nickname, and what was done to
+    them as done to who is called so. Of what concerned nobody else nothing is left but that, since it tells the old one;
+    and STARTED does not tell that they were here."""
+    if event.details.get("whom") == id and "name" in event.details:
+        event = event._replace(details={**event.details, "name": nick})
     if not _is_by(id, event.by):
         return event._replace(details=_without(id, event.details)) if event.kind is Kind.STARTED else event
     if event.kind is Kind.RENAMED:
         return event._replace(nick=nick, details={"new": nick})
-    return event._replace(nick=nick, details=event.details if event.kind.sort is Sort.TALK else NO_DETAILS)
+    return event._replace(nick=nick, details=NO_DETAILS if event.kind in OF_ONESELF else event.details)
+
+
+def amended(event: Event, text: str | None) -> Event:
+    """The event when its author corrected it; or, for None, when its words were removed."""
+    mark = "removed" if text is None else "edited"
+    return event._replace(text=text or "", details={**event.details, mark: True})
 
 
 def _is_by(id: str, by: str) -> bool:

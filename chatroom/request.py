@@ -21,6 +21,8 @@ class Command(NamedTuple):
     """Parameters by name, where the format has them."""
     id: str = ""
     """What the asker calls this request, to be given back with its answer."""
+    room: str | None = None
+    """In which room it is to be done, beside `words`."""
 
 
 class Refused(Exception):
@@ -43,17 +45,25 @@ class Answer(NamedTuple):
     fields: Mapping[str, object] = NO_FIELDS
 
 
+class Arrived(NamedTuple):
+    """What who is in a room finds there."""
+
+    room: str
+    position: Position
+    """What happened up to here has been told, or is told as history; all that happens after it follows."""
+    others: Sequence[str]
+    """Nicknames of who else is in the room, those who are here longest first."""
+    topic: str = ""
+
+
 class Welcome(NamedTuple):
     """What who has entered finds."""
 
     nick: str
     server: str
     version: str
-    room: str
-    position: Position
-    """What happened up to here has been told, or is told as history; all that happens after it follows."""
-    others: Sequence[str]
-    """Nicknames of who else is in the room."""
+    rooms: Sequence[Arrived]
+    """The one first in which they talk; none for who has left all."""
     token: str
     """With it, and only with it, one comes back after a lost connection."""
     account: bool = False

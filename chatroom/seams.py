@@ -5,13 +5,13 @@ Whatever has these methods fits; nothing here knows who has them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from twisted.internet.defer import Deferred
 
-from .event import Entry, Event, Kind, Position
-from .request import Answer, Command, Refused, Welcome
+from .event import Entry, Event, Kind, Position, Sort
+from .request import Answer, Arrived, Command, Refused, Welcome
 
 Batch = Sequence[tuple[str, Event]]
 """Events to be appended, each with the name of its log."""
@@ -69,6 +69,10 @@ class Storage(Protocol):
     def unfollow(self, log: str, committed: Callable[[Sequence[Entry]], None]) -> None:
         """Give it nothing more of this log, from this moment on; nothing for what does not follow."""
 
+    def place(self, log: str, time: int) -> Deferred[Position]:
+        """Of the newest entry of talk from before a time (UTC, in milliseconds since 1970); the log's start when there is
+        none. Where times went back, of one that fits."""
+
     def position(self, text: str) -> Position:
         """The position that was shown as this text; raises ValueError for what none can be."""
 
@@ -86,11 +90,56 @@ class Redactable(Protocol):
         this nickname. Except of talk, the details of these entries are forgotten, since they tell the old one: RENAMED
         has this one as `new`, and of STARTED what is theirs goes, by whomever it is. As `event.renamed` has it."""
 
-    def blank(self, log: str, by: str, detail: str, before: Position) -> Deferred[None]:
+    def blank(self, detail: str, *, log: str, by: str, before: Position) -> Deferred[None]:
         """Forget this detail of the entries that are `by` just this one, before a position in a log."""
+
+    def expire(self, time: int, sort: Sort) -> Deferred[None]:
+        """Forget all entries of talk, or of presence, from before a time (UTC, in milliseconds since 1970), in every log;
+        but none of presence from a log's newest STARTED on."""
+
+    def fade(self, detail: str, time: int) -> Deferred[None]:
+        """Forget this detail of all entries from before a time, in every log."""
+
+    def amend(self, log: str, texts: Mapping[Position, str | None]) -> Deferred[None]:
+        """Have what was said at these positions read otherwise: with another text, and `edited` in its details; or for
+        None with none, and `removed` there. What is not there any more is left out. Only what is removed is then in none
+        of the files: of what is corrected, nobody is promised that."""
 
     def erase(self, log: str) -> Deferred[None]:
         """Forget all entries of a log."""
+
+
+class Hit(NamedTuple):
+    """Something that was found."""
+
+    log: str
+    entry: Entry
+
+
+@runtime_checkable
+class Searchable(Protocol):
+    """A storage in which one can look for words. No search holds up a commit, or a read."""
+
+    def search(
+        self,
+        logs: Collection[str],
+        words: Sequence[str],
+        *,
+        nick: str = "",
+        after: int | None = None,
+        before: int | None = None,
+        older: Hit | None = None,
+        limit: int,
+    ) -> Deferred[list[Hit]]:
+        """What was said in these logs that has all of these words, in whatever case, also as parts of others: the newest
+        first, by time, then log, then position. Only what is told of (`nick`), not from before `after` and from before
+        `before` (in milliseconds since 1970); with `older`, what follows that hit. All that was committed is looked
+        through."""
+
+    def written(self, by: str, *, after: Hit | None = None, limit: int) -> Deferred[list[Hit]]:
+        """What somebody said, in rooms and in private, on all their devices (`by`, and `by` with a slash and more): of each
+        log what stands there, oldest first; of what stands in several, as private messages, once. With `after`, what
+        follows that hit."""
 
 
 class Hasher(Protocol):
@@ -134,6 +183,10 @@ class Wire(Format, Protocol):
     def asks(self) -> Asks | None:
         """None where one cannot be asked for more on the next line."""
 
+    @property
+    def several(self) -> Format:
+        """The same, for who is in several rooms: it tells of each event in which room it is."""
+
     def greet(self, server_name: str, room: str, present: int) -> bytes:
         """What who connects reads first."""
 
@@ -143,11 +196,18 @@ class Wire(Format, Protocol):
     def welcome(self, welcome: Welcome) -> bytes:
         """What who has entered reads before anything that happens from then on."""
 
+    def joined(self, arrived: Arrived, command: Command | None, several: bool) -> bytes:
+        """What who has come into one more room reads before anything that happens there from then on; without a command,
+        they asked for it on another device. `several`: they are in other rooms too."""
+
     def talk(self, lines: bytes) -> list[str] | None:
         """The lines, when they are nothing but talk, and clean; None when each is to be parsed."""
 
-    def recall(self, log: str, entries: Sequence[Entry]) -> list[bytes]:
-        """History: like `render`, with times."""
+    def recall(self, log: str, entries: Sequence[Entry], several: bool) -> list[bytes]:
+        """History: like `render`, with times; `several`: and with rooms."""
+
+    def exported(self, told: Mapping[str, object]) -> bytes:
+        """Something of one's own, as one line of JSON for whoever keeps it."""
 
     def answer(self, answer: Answer, command: Command | None = None) -> bytes:
         """What only the asker reads; without a command, what the server says to one person by itself."""

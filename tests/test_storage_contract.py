@@ -13,13 +13,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
-from chatroom.event import NO_DETAILS, TALK, Entry, Event, Kind
+from chatroom.event import NO_DETAILS, OF_ONESELF, TALK, Entry, Event, Kind, Sort
 from chatroom.seams import Repeated, Storage
 from chatroom.storage.opening import open_storage
 
 from .support import LoggedErrors, bounded
 
 _ids = count(1)
+
+LATER = 2**50
+"""After all that is appended here."""
 
 
 SCHEMES = ["memory", "sqlite"]
@@ -607,6 +610,70 @@ async def test_each_id_is_kept_once_however_it_is_sent(
         assert all(repeat.entry in entries[repeat.log.removeprefix(example)] for repeat in told)
 
 
+# Where a time is
+
+
+def at(time: int, text: str = "", kind: Kind = Kind.SAID, **details: Any) -> Event:
+    return event(text, kind, **details)._replace(time=time)
+
+
+async def text_at(storage: Storage, time: int, log: str = "#tea") -> str:
+    place = await storage.place(log, time)
+    return texts([entry for entry in await storage.read(log, limit=1000) if entry.position == place])
+
+
+@bounded()
+async def test_the_place_of_a_time_is_the_newest_talk_from_before_it(storage: Storage) -> None:
+    assert await storage.place("#tea", 10) == storage.start
+    kinds = [Kind.JOINED, Kind.SAID, Kind.SET, Kind.DID, Kind.EDITED, Kind.LEFT, Kind.SAID, Kind.AWAY]
+    await storage.append([("#milk", at(1, "m"))])
+    await storage.append([("#tea", at(10 * n, f"t{n}", kind)) for n, kind in enumerate(kinds)])
+    assert await storage.place("#tea", 10) == storage.start
+    found = [await text_at(storage, time) for time in (11, 21, 30, 31, 40, 41, 60, 61, LATER)]
+    assert found == ["t1", "t1", "t1", "t3", "t3", "t4", "t4", "t6", "t6"]
+
+
+@bounded()
+async def test_the_place_of_a_time_is_none_that_followers_were_not_told_of(storage: Storage) -> None:
+    places: list[Deferred[Any]] = []
+    await storage.follow("#tea", lambda _: places.append(storage.place("#tea", LATER)))
+    one, other = storage.append(said("a")), storage.append(said("b"))
+    await one
+    await other
+    positions = [entry.position for entry in await storage.read("#tea", limit=10)]
+    assert [await place for place in places] == positions
+
+
+@given(steps=st.lists(st.tuples(st.sampled_from(["a", "b"]), st.integers(0, 3), st.sampled_from(Kind)), max_size=40))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@bounded()
+async def test_a_place_is_what_counting_would_find(storages: list[Storage], steps: list[tuple[str, int, Kind]]) -> None:
+    example = f"example {next(_ids)}: "
+    for storage in storages:
+        now, batch = 0, []
+        for log, later, kind in steps:
+            now += later
+            batch.append((example + log, at(now, str(now), kind)))
+        await storage.append(batch)
+        entries = await storage.read(example + "a", limit=100)
+        for time in range(now + 2):
+            earlier = [entry for entry in entries if entry.event.kind in TALK and entry.event.time < time]
+            expected = earlier[-1].position if earlier else storage.start
+            assert await storage.place(example + "a", time) == expected
+
+
+@bounded()
+async def test_where_times_went_back_a_place_is_one_that_fits(storage: Storage) -> None:
+    times = [10, 20, 30, 15, 25, 35]
+    await storage.append([("#tea", at(time, str(time))) for time in times])
+    for time in range(5, 40):
+        place = await storage.place("#tea", time)
+        before = [place >= entry.position for entry in await storage.read("#tea", limit=10)]
+        edge = before.count(True)
+        assert edge == 0 or times[edge - 1] < time
+        assert edge == len(times) or times[edge] >= time
+
+
 # What is to be forgotten
 
 
@@ -631,7 +698,7 @@ async def test_somebody_is_renamed_in_every_log_and_on_every_device(storage: Any
 
 
 @bounded()
-async def test_renaming_forgets_details_except_of_talk(storage: Any) -> None:
+async def test_renaming_forgets_details_of_what_concerned_nobody_else(storage: Any) -> None:
     for kind in Kind:
         await storage.append([("#tea", by("7/a", kind, new=kind.value)), ("#tea", by("8", kind, new=kind.value))])
     before = await storage.read("#tea", limit=100)
@@ -640,7 +707,7 @@ async def test_renaming_forgets_details_except_of_talk(storage: Any) -> None:
         after = await storage.read("#tea", limit=100)
         assert [entry.position for entry in after] == [entry.position for entry in before]
         for was, now in zip(before, after, strict=True):
-            details = was.event.details if was.event.kind in TALK else NO_DETAILS
+            details = NO_DETAILS if was.event.kind in OF_ONESELF else was.event.details
             if was.event.kind is Kind.RENAMED:
                 details = {"new": "gone"}
             renamed = was.event._replace(nick="gone", details=details)
@@ -710,14 +777,14 @@ async def test_a_detail_is_blanked_of_one_author_in_one_log_before_a_position(st
     await storage.append([*entries("#tea"), *entries("#milk"), ("#tea", by("7", Kind.PASSWORD, hash="only"))])
     tea, milk = [await storage.read(log, limit=10) for log in ("#tea", "#milk")]
     for _ in range(2):
-        await storage.blank("#tea", "7", "hash", tea[4].position)
+        await storage.blank("hash", log="#tea", by="7", before=tea[4].position)
         events = [entry.event for entry in await storage.read("#tea", limit=10)]
         for place, entry in enumerate(tea):
             details = {"at": place or None} if place in (0, 3) else entry.event.details
             assert events[place] == entry.event._replace(details=details)
     assert await storage.read("#milk", limit=10) == milk
-    await storage.blank("#tea", "7", "nothing", tea[6].position)
-    await storage.blank("#none", "7", "hash", tea[6].position)
+    await storage.blank("nothing", log="#tea", by="7", before=tea[6].position)
+    await storage.blank("hash", log="#none", by="7", before=tea[6].position)
     assert [entry.event for entry in await storage.read("#tea", limit=10)] == events
 
 
@@ -725,8 +792,8 @@ async def test_a_detail_is_blanked_of_one_author_in_one_log_before_a_position(st
 async def test_details_of_which_the_last_was_blanked_are_none(storage: Any) -> None:
     await storage.append([("#tea", by("7", Kind.CODE, code="c")), ("#tea", by("7", id="1")), *said("end")])
     end = (await storage.read("#tea", limit=1))[0].position
-    await storage.blank("#tea", "7", "code", end)
-    await storage.blank("#tea", "7", "id", end)
+    await storage.blank("code", log="#tea", by="7", before=end)
+    await storage.blank("id", log="#tea", by="7", before=end)
     assert [details for _, _, details in await kept(storage, "#tea")] == [NO_DETAILS] * 3
     assert not await storage.append([("#tea", by("7", id="1"))])
 
@@ -769,7 +836,15 @@ async def test_followers_are_told_nothing_of_what_is_forgotten_and_all_that_come
     follower = Follower()
     await storage.follow("#tea", follower)
     await storage.append(said("a"))
-    for redacted in (storage.rename("n1-7", "gone"), storage.blank("#tea", "n1-7", "id", 9), storage.erase("#tea")):
+    first = (await storage.read("#tea", limit=1))[0].position
+    for redacted in (
+        storage.rename("n1-7", "gone"),
+        storage.blank("id", log="#tea", by="n1-7", before=9),
+        storage.fade("id", LATER),
+        storage.amend("#tea", {first: "other"}),
+        storage.expire(LATER, Sort.TALK),
+        storage.erase("#tea"),
+    ):
         assert await redacted is None
     await storage.append(said("b"))
     assert follower.heard == "a | b"
@@ -793,6 +868,143 @@ async def test_others_append_while_somebody_is_renamed(storage: Any, monkeypatch
     assert (len(tea), len(milk)) == (2000 + appended, 1000 + appended)
     assert all(nick == ("ann" if author == "8" else "gone") for author, nick, _ in tea + milk)
     assert sum(map(len, follower.batches)) == len(tea)
+
+
+@bounded()
+async def test_what_was_done_to_somebody_is_done_to_who_is_called_otherwise(storage: Any) -> None:
+    theirs = [by("9", Kind.KICKED, whom="7", name="ann", more=1), by("7/a", Kind.ROLE, role="op", name="ann", whom="7")]
+    nobodys = [
+        by("9", Kind.IGNORED, whom="7"),
+        by("", Kind.SET, name="ann"),
+        by("9", Kind.MUTED, name="bob", whom="70"),
+    ]
+    others = [by("9", Kind.BANNED, name="7", whom="8"), by("9", Kind.KICKED, name="bob", whom=7, note='"whom"')]
+    await storage.append([("#tea", event) for event in (*theirs, *nobodys, *others)])
+    for _ in range(2):
+        await storage.rename("7", "gone")
+        told = [details for _, _, details in await kept(storage, "#tea")]
+        assert told[0] == {"whom": "7", "name": "gone", "more": 1}
+        assert told[1] == {"role": "op", "name": "gone", "whom": "7"}
+        assert told[2:] == [event.details for event in (*nobodys, *others)]
+
+
+@bounded()
+async def test_what_is_amended_reads_otherwise_and_keeps_the_rest(storage: Any) -> None:
+    batch = [event("a", id="1", more=2), event("b"), event("c", Kind.DID), event("d", Kind.SET), event("e")]
+    await storage.append([(log, event) for log in ("#tea", "#milk") for event in batch])
+    a, b, c, d, e = [entry.position for entry in await storage.read("#tea", limit=10)]
+    milk = await storage.read("#milk", limit=10)
+    wanted = {a: None, b: 'new "words"\nand \u20ac', c: "", d: "state stays", 99: "nobody's"}
+    for _ in range(2):  # to ask again does no harm
+        await storage.amend("#tea", wanted)
+        tea = await storage.read("#tea", limit=10)
+        assert [entry.event.text for entry in tea] == ["", 'new "words"\nand \u20ac', "", "d", "e"]
+        assert [entry.event.details for entry in tea] == [
+            {"id": "1", "more": 2, "removed": True},
+            {"edited": True},
+            {"edited": True},
+            {},
+            {},
+        ]
+        assert [entry.event.eid for entry in tea] == [event.eid for event in batch]
+    assert await storage.read("#milk", limit=10) == milk
+    await storage.amend("#none", {e: None})
+    await storage.amend("#tea", {})
+    assert await storage.read("#tea", limit=10) == tea
+
+
+@bounded()
+async def test_what_was_removed_is_not_brought_back_by_an_older_correction(storage: Any) -> None:
+    await storage.append(said("a"))
+    (entry,) = await storage.read("#tea", limit=1)
+    await storage.amend("#tea", {entry.position: "better"})
+    await storage.amend("#tea", {entry.position: None})
+    await storage.amend("#tea", {entry.position: "better"})
+    (entry,) = await storage.read("#tea", limit=1)
+    assert (entry.event.text, entry.event.details) == ("", {"edited": True, "removed": True})
+
+
+@bounded()
+async def test_an_id_is_kept_once_also_when_its_words_were_removed(storage: Any) -> None:
+    await storage.append([("#tea", sent("a", "1"))])
+    (entry,) = await storage.read("#tea", limit=1)
+    await storage.amend("#tea", {entry.position: None})
+    (entry,) = await storage.read("#tea", limit=1)
+    again = sent("a", "1")
+    assert list(await storage.append([("#tea", again)])) == [Repeated(again.eid, "#tea", entry)]
+
+
+@bounded()
+async def test_talk_expires_in_every_log_and_nothing_else_does(storage: Any) -> None:
+    batch = [at(10 * n, f"{kind.value}{n}", kind) for n in range(6) for kind in (Kind.SAID, Kind.SET, Kind.JOINED)]
+    batch.insert(0, at(0, "private0", Kind.PRIVATE))
+    for log in ("#tea", "@ann"):
+        await storage.append([(log, event) for event in batch])
+    before = await storage.read("#tea", limit=100)
+    for _ in range(2):
+        await storage.expire(30, Sort.TALK)
+        for log in ("#tea", "@ann"):
+            left = [event for event in batch if event.kind not in TALK or event.time >= 30]
+            assert [entry.event for entry in await storage.read(log, limit=100)] == left
+    positions = [entry.position for entry in before if entry.event in left]
+    assert [entry.position for entry in await storage.read("#tea", limit=100)] == positions
+    assert texts(await storage.read("#tea", after=before[0].position, limit=2)) == "set0 joined0"
+    assert texts(await storage.read("#tea", before=before[2].position, limit=9)) == ""
+
+
+@bounded()
+async def test_positions_of_what_expired_are_not_given_again(storage: Any) -> None:
+    follower = Follower()
+    await storage.append(said("a b c"))
+    last = await storage.follow("#tea", follower)
+    await storage.expire(LATER, Sort.TALK)
+    assert await storage.read("#tea", limit=10) == []
+    assert await storage.place("#tea", LATER) == storage.start
+    await storage.append(said("d"))
+    (entry,) = await storage.read("#tea", limit=10)
+    assert last < entry.position
+    assert follower.heard == "d"
+
+
+@bounded()
+async def test_an_id_whose_entry_expired_is_kept_again(storage: Any) -> None:
+    await storage.append([("#tea", sent("a", "1"))])
+    await storage.expire(LATER, Sort.TALK)
+    assert not await storage.append([("#tea", sent("b", "1"))])
+
+
+@bounded()
+async def test_presence_expires_up_to_the_newest_start(storage: Any) -> None:
+    kinds = [Kind.STARTED, Kind.JOINED, Kind.SAID, Kind.STARTED, Kind.JOINED, Kind.LEFT]
+    await storage.append([("#tea", at(n, str(n), kind)) for n, kind in enumerate(kinds)])
+    await storage.append(
+        [("#late", at(n, str(n), kind)) for n, kind in enumerate([Kind.JOINED, Kind.STARTED, Kind.LEFT])]
+    )
+    await storage.append([("#none", at(n, str(n), kind)) for n, kind in enumerate([Kind.JOINED, Kind.LEFT])])
+    await storage.expire(2, Sort.PRESENCE)
+    assert texts(await storage.read("#tea", limit=10)) == "2 3 4 5"
+    for _ in range(2):
+        await storage.expire(LATER, Sort.PRESENCE)
+        assert texts(await storage.read("#tea", limit=10)) == "2 3 4 5"
+        assert texts(await storage.read("#late", limit=10)) == "1 2"
+        assert texts(await storage.read("#none", limit=10)) == "0 1"
+
+
+@bounded()
+async def test_a_detail_fades_in_every_log_and_of_every_sort(storage: Any) -> None:
+    kinds = [Kind.CLAIMED, Kind.BANNED, Kind.SAID]
+    batch = [at(n, str(n), kind, address="::1", more=n) for n in range(4) for kind in kinds]
+    batch.append(at(1, "only", address="::1"))
+    for log in ("server", "#tea"):
+        await storage.append([(log, event) for event in batch])
+    for _ in range(2):
+        await storage.fade("address", 2)
+        for log in ("server", "#tea"):
+            details = [entry.event.details for entry in await storage.read(log, limit=100)]
+            assert details == [
+                event.details if event.time >= 2 else {k: v for k, v in event.details.items() if k == "more"}
+                for event in batch
+            ]
 
 
 # Against a model

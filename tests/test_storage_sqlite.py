@@ -17,14 +17,15 @@ from typing import Any
 import pytest
 import pytest_twisted
 
-from chatroom.event import TALK, Event, Kind, Sort
+from chatroom.event import HISTORY, TALK, Event, Kind, Sort
 from chatroom.seams import NotSaved, Repeated
 from chatroom.storage.memory import MemoryStorage
 from chatroom.storage.opening import open_storage
 from chatroom.storage.refused import StorageRefused
 from chatroom.storage.sqlite import SqliteStorage
 from chatroom.storage.sqlite_file import DatabaseFile
-from chatroom.storage.sqlite_schema import BLANK, ERASE, FURTHER, HIGHEST, RENAME, firsts, select
+from chatroom.storage.sqlite_forgetting import AMEND, BLANK, ERASE, EXPIRE, FADE, FURTHER, RENAME
+from chatroom.storage.sqlite_schema import HIGHEST, PLACE, firsts, select
 
 from .chatting import JsonClient
 from .support import LoggedErrors, bounded
@@ -146,6 +147,12 @@ async def test_a_closed_storage_does_nothing_more(opened: Open) -> None:
         await storage.read("#tea", limit=1)
     with pytest.raises(RuntimeError, match="closed"):
         await storage.follow("#tea", print)
+    with pytest.raises(RuntimeError, match="closed"):
+        await storage.place("#tea", 1)
+    with pytest.raises(NotSaved, match="closed"):
+        await storage.search(["#tea"], ["a"], limit=1)
+    with pytest.raises(NotSaved, match="closed"):
+        await storage.written("7", limit=1)
 
 
 @pytest.mark.parametrize(("durability", "synchronous"), [("power", 2), ("process", 1)])
@@ -332,7 +339,7 @@ def another_programs(path: Path) -> None:
 
 def newer(path: Path) -> None:
     with closing(sqlite3.connect(path)) as outsider, outsider:
-        outsider.execute("PRAGMA user_version = 3")
+        outsider.execute("PRAGMA user_version = 4")
 
 
 def truncated(path: Path) -> None:
@@ -362,7 +369,7 @@ def empty_beside_a_wal(path: Path) -> None:
         (damaged, "is not an SQLite database"),
         (one_byte, "is not an SQLite database"),
         (another_programs, "is the database of another program"),
-        (newer, "was written by a newer server: it has schema 3, and this one knows 2"),
+        (newer, "was written by a newer server: it has schema 4, and this one knows 3"),
         (truncated, "malformed"),
         (without_its_beginning, "malformed"),
         (with_a_bad_page, "malformed"),
@@ -431,9 +438,9 @@ ALICES, ROBS, CAROLS = (
 """What they come back with."""
 
 
-def as_version_1_left_it(path: Path) -> None:
+def as_left_by(version: int, path: Path) -> None:
     with closing(sqlite3.connect(path)) as older:
-        older.executescript((Path(__file__).parent / "version_1.sql").read_text("utf-8"))
+        older.executescript((Path(__file__).parent / f"version_{version}.sql").read_text("utf-8"))
 
 
 def version_and_rows(path: Path) -> tuple[int, list[Any]]:
@@ -443,7 +450,7 @@ def version_and_rows(path: Path) -> tuple[int, list[Any]]:
 
 
 def test_a_file_of_before_accounts_is_taken_up_with_its_history_and_who_is_here(path: Path) -> None:
-    as_version_1_left_it(path)
+    as_left_by(1, path)
     world = DiskWorld(JsonClient, storage=Disk(path), stamp="n3.", grace=30.0)  # type: ignore[arg-type]
     alice = back(world, ALICES, history=20)
     assert welcome(alice)["rooms"]["lobby"]["members"] == ["alice", "carol"]
@@ -457,15 +464,33 @@ def test_a_file_of_before_accounts_is_taken_up_with_its_history_and_who_is_here(
     assert carol.told()[-1]["text"] == "four"
     world.enter("dave")  # whose nickname is free
     world.storage.close()
-    assert version_and_rows(path)[0] == 2
+    assert version_and_rows(path)[0] == 3
 
 
-def test_an_older_file_is_only_stamped(opened: Open, path: Path) -> None:
-    as_version_1_left_it(path)
+@pytest.mark.parametrize("older", [1, 2])
+def test_an_older_file_is_only_stamped(opened: Open, path: Path, older: int) -> None:
+    as_left_by(older, path)
     version, rows = version_and_rows(path)
-    assert version == 1
+    assert version == older
     opened()
-    assert version_and_rows(path) == (2, rows)
+    assert version_and_rows(path) == (3, rows)
+
+
+@bounded()
+async def test_a_file_of_before_peoples_own_rooms_is_taken_up_and_searched(opened: Open, path: Path) -> None:
+    as_left_by(2, path)
+    storage = opened()
+    server = await storage.read("server", limit=100)
+    assert {entry.event.kind.sort for entry in server} == {Sort.STATE, Sort.PRESENCE}
+    assert await read(storage, "#lobby", kinds=HISTORY) == ["one", "with an id", "waves"]
+    (inbox,) = await storage.read("@n1.f", limit=1, kinds=TALK)
+    assert [(hit.log, hit.entry) for hit in await storage.written("n1.b", limit=9)][2:] == [("@n1.b", inbox)]
+    assert [hit.entry.event.text for hit in await storage.search(["#lobby"], ["WITH"], limit=9)] == ["with an id"]
+    repeats = await storage.append([("#lobby", said("again", by="n1.b", details={"id": "i1"})[0][1])])
+    assert [repeat.entry.event.text for repeat in repeats] == ["with an id"]
+    await storage.append([("#lobby", said("a topic", kind=Kind.SET)[0][1])])
+    (newest,) = await storage.read("#lobby", limit=1)
+    assert newest.position == 13
 
 
 def test_whenever_the_stamping_is_cut_short_the_file_is_whole(path: Path) -> None:
@@ -483,18 +508,18 @@ def test_whenever_the_stamping_is_cut_short_the_file_is_whole(path: Path) -> Non
     versions = []
     for statements in range(20):
         doomed = path.with_name(f"{statements}.db")
-        as_version_1_left_it(doomed)
+        as_left_by(1, doomed)
         _, rows = version_and_rows(doomed)
         killed = subprocess.run([sys.executable, "-c", program, doomed, str(statements)], check=False)
         version, found = version_and_rows(doomed)
         versions.append(version)
         assert found == rows
         DatabaseFile(str(doomed), "power").release()
-        assert version_and_rows(doomed) == (2, rows)
+        assert version_and_rows(doomed) == (3, rows)
         if killed.returncode == 0:
             break
         assert killed.returncode == 9
-    assert versions == [1] * (len(versions) - 1) + [2]
+    assert versions == [1] * (len(versions) - 1) + [3]
     assert len(versions) > 5
 
 
@@ -613,7 +638,7 @@ def secrets(count: int, words: bool = True) -> list[tuple[str, Event]]:
 
 
 def told_in(path: Path) -> int:
-    files = [path, path.with_name(f"{path.name}-wal")]
+    files = [path.with_name(f"{path.name}{end}") for end in ("", "-wal", "-search", "-search-wal")]
     return sum(file.read_bytes().count(SECRET.encode()) for file in files if file.exists())
 
 
@@ -634,7 +659,7 @@ async def test_what_is_forgotten_is_in_none_of_its_files_nor_comes_back(opened: 
             await storage.erase(log)
     else:
         for log in LOGS:
-            await storage.blank(log, "7/a", "hash", HIGHEST)
+            await storage.blank("hash", log=log, by="7/a", before=HIGHEST)
         await storage.rename("7", "gone")
     assert told_in(path) == 0
     # Were a page remembered as it was, it would come back with what is appended to it.
@@ -729,11 +754,80 @@ async def test_a_renaming_that_was_cut_short_is_completed_when_it_is_asked_for_a
     assert told_in(path) == 0
 
 
+EXPIRING = """if True:
+    import sys
+    from twisted.internet import reactor
+    from chatroom.event import Event, Kind, Sort
+    from chatroom.storage import sqlite_index, sqlite_redaction
+    from chatroom.storage.sqlite import SqliteStorage
+    sqlite_redaction._CHANGED_ROWS = sqlite_index._SLICE_ROWS = 50
+    now = int(sys.argv[2])
+    storage = SqliteStorage(sys.argv[1], reactor=reactor)
+    def go_on(saved, number):
+        if number >= 0:
+            print(number, flush=True)
+        event = Event(Kind.SAID, now, f"e{now}-{number}", "8", "bob", f"{now} {number + 1}")
+        storage.append([("#tea", event)]).addCallback(go_on, number + 1)
+    go_on(None, -1)
+    storage.expire(now, Sort.TALK).addCallback(lambda _: print("expired", flush=True))
+    reactor.run()"""
+"""Forgets all that was said before it came, and says more meanwhile."""
+
+
+def killed_while_expiring(path: Path, now: int, lines: int) -> int:
+    """The number of the newest entry that was surely saved, when so many lines had been read."""
+    with subprocess.Popen([sys.executable, "-c", EXPIRING, path, str(now)], stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        told = [server.stdout.readline() for _ in range(lines)]
+        server.kill()
+        told += server.stdout.read().splitlines(keepends=True)
+    return max(int(line) for line in told if line.endswith(b"\n") and line != b"expired\n")
+
+
+@pytest.mark.process
+@bounded(60)
+async def test_an_expiring_that_is_killed_at_any_moment_loses_nothing_and_is_completed_later(
+    opened: Open, path: Path
+) -> None:
+    storage = opened()
+    await storage.append(said(*(f"{SECRET} {number}" for number in range(3000)), eid="e"))
+    assert await storage.search(["#tea"], [SECRET], limit=1)
+    await storage.close()
+    dice = Random(1)
+    last = 3000
+    for now in range(2, 12):
+        saved = killed_while_expiring(path, now, dice.randrange(2, 60))
+        storage = opened()
+        new = [entry for entry in await storage.read("#tea", limit=100_000) if entry.event.time == now]
+        assert [entry.event.text for entry in new] == [f"{now} {number}" for number in range(len(new))]
+        assert len(new) > saved
+        assert [entry.position for entry in new] == [*range(last + 1, last + 1 + len(new))]
+        last += len(new)
+        await storage.close()
+    storage = opened()
+    await storage.expire(11, Sort.TALK)
+    assert await read(storage) == [entry.event.text for entry in new]
+    assert await storage.search(["#tea"], [SECRET], limit=1) == []
+    assert len(await storage.search(["#tea"], ["11 "], limit=100_000)) == len(new)
+    assert told_in(path) == 0
+    await storage.close()
+    for file in (path, path.with_name("chat.db-search")):
+        with closing(sqlite3.connect(file)) as outsider:
+            assert outsider.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
 @bounded()
 async def test_a_closed_storage_forgets_nothing(opened: Open) -> None:
     storage = opened()
     await storage.close()
-    for redacted in (storage.rename("7", "gone"), storage.blank("#tea", "7", "hash", 1), storage.erase("#tea")):
+    for redacted in (
+        storage.rename("7", "gone"),
+        storage.blank("hash", log="#tea", by="7", before=1),
+        storage.fade("hash", 1),
+        storage.amend("#tea", {1: None}),
+        storage.expire(1, Sort.TALK),
+        storage.erase("#tea"),
+    ):
         with pytest.raises(NotSaved, match="closed"):
             await redacted
 
@@ -785,16 +879,39 @@ async def test_a_database_whose_pages_cannot_be_told_apart_forgets_nothing(opene
         await storage.erase("#tea")
 
 
-@pytest.mark.parametrize("statement", [FURTHER, *RENAME, *BLANK, *ERASE])
+@pytest.mark.parametrize("statement", [FURTHER, *RENAME, *BLANK, *ERASE, *EXPIRE, *FADE])
 def test_a_slice_goes_straight_to_its_place(path: Path, statement: str) -> None:
     file = DatabaseFile(str(path), "process")
     ends = dict.fromkeys(["log", "sort", "position", "to_log", "to_sort", "to_position"], 1)
-    values = {"by": "7", "nick": "ann", "detail": "hash", "before": 9, "last": 9, "rows": 10}
+    values = {"by": "7", "nick": "ann", "detail": "hash", "before": 9, "last": 9, "rows": 10, "time": 1}
     with closing(file.writer()) as connection:
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", ends | values)]
     ours = [step for step in plan if "SUBQUERY" not in step and "json_each" not in step]
     assert ours == ["SEARCH entries USING PRIMARY KEY ((log,sort,position)>(?,?,?) AND (log,sort,position)<(?,?,?))"]
     file.release()
+
+
+@bounded(60)
+async def test_what_was_amended_faded_or_expired_is_in_none_of_its_files(opened: Open, path: Path) -> None:
+    storage = opened()
+    told = [(log, event if event.kind in TALK else event._replace(text="")) for log, event in secrets(4000)]
+    await append_in_turn(storage, told)
+    for log in LOGS:
+        entries = await storage.read(log, limit=10_000)
+        await storage.amend(log, {entry.position: None for entry in entries if SECRET in entry.event.text})
+    await storage.fade("hash", 2)
+    await storage.rename("7", "gone")
+    assert told_in(path) == 0
+    await append_in_turn(storage, [(log, event._replace(details={})) for log, event in secrets(400, words=False)])
+    assert told_in(path) > 100
+    for sort in (Sort.TALK, Sort.PRESENCE):
+        await storage.append([(log, said("", kind=Kind.STARTED)[0][1]) for log in LOGS])
+        await storage.expire(2, sort)
+    left = {entry.event.kind for log in LOGS for entry in await storage.read(log, limit=10_000)}
+    assert left == {Kind.PASSWORD, Kind.STARTED}
+    await storage.rename("7", "gone")
+    await storage.fade("hash", 2)
+    assert told_in(path) == 0
 
 
 # Who waits for whom
@@ -825,6 +942,24 @@ async def test_a_read_never_runs_ahead_of_the_followers(opened: Open, path: Path
         )
     assert await read(storage) == ["a"]
     assert await read(storage, kinds=TALK) == ["a"]
+
+
+def test_what_is_amended_is_gone_straight_to(path: Path) -> None:
+    file = DatabaseFile(str(path), "process")
+    with closing(file.writer()) as connection:
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {AMEND}", {"texts": "[]"})]
+    assert "SEARCH entries USING PRIMARY KEY (log=? AND sort=? AND position=?)" in plan
+    file.release()
+
+
+def test_a_place_is_looked_for_where_it_can_be(path: Path) -> None:
+    file = DatabaseFile(str(path), "process")
+    values = {"log": "#tea", "sort": 0, "time": 1, "told": HIGHEST}
+    with closing(file.writer()) as connection:
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {PLACE}", values)]
+    ours = [step for step in plan if "entries" in step]
+    assert set(ours) == {"SEARCH entries USING PRIMARY KEY (log=? AND sort=? AND position<?)"}
+    file.release()
 
 
 @pytest.mark.parametrize("kinds", [None, TALK, {Kind.STARTED, *(kind for kind in Kind if kind.sort is Sort.STATE)}])

@@ -1,4 +1,4 @@
-"""Entries kept in an SQLite file: one thread commits, another reads, and the reactor's waits for neither.
+"""Entries kept in an SQLite file: one thread commits, another reads, a third searches, and the reactor's waits for none.
 
 This is the reactor's side: gives work to the threads, and tells the followers what came back.
 """
@@ -15,14 +15,16 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..event import Entry, Kind, Position
-from ..seams import Batch, NotSaved, Repeated
+from ..event import Entry, Kind, Position, Sort
+from ..seams import Batch, Hit, NotSaved, Repeated
 from ..threads import Threads
 from .followers import Committed, Followers, numbered
 from .repeats import News
+from .searching import Searching
 from .sqlite_file import DatabaseFile, Durability
 from .sqlite_redaction import Redaction
-from .sqlite_schema import HIGHEST, entries, select
+from .sqlite_schema import HIGHEST, PLACE, SORTS, entries, select
+from .sqlite_search import Search
 from .sqlite_writer import Writer
 
 
@@ -42,6 +44,7 @@ class SqliteStorage:
         self._reader: sqlite3.Connection | None = None
         self._writing = Threads("writer", 1, reactor)
         self._reading = Threads("reader", 1, reactor)
+        self._searching = Searching(self._file, reactor)
         self._closed = False
 
     def append(self, batch: Batch) -> Deferred[Sequence[Repeated]]:
@@ -51,6 +54,7 @@ class SqliteStorage:
         def tell(committed: tuple[News, Sequence[Repeated]]) -> Sequence[Repeated]:
             news, repeats = committed
             self._followers.tell(news)
+            self._searching.committed(news)
             return repeats
 
         return self._writing.do(partial(self._writer.commit, tuple(batch))).addCallback(tell)
@@ -95,14 +99,61 @@ class SqliteStorage:
     def unfollow(self, log: str, committed: Committed) -> None:
         self._followers.remove(log, committed)
 
+    def place(self, log: str, time: int) -> Deferred[Position]:
+        if self._closed:
+            return fail(RuntimeError("the storage is closed"))
+        told = cast("int | None", self._followers.told(log))
+        values = {"log": log, "sort": SORTS[Sort.TALK], "time": time, "told": HIGHEST if told is None else told}
+        return self._reading.do(partial(self._place, values))
+
+    def search(
+        self,
+        logs: Collection[str],
+        words: Sequence[str],
+        *,
+        nick: str = "",
+        after: int | None = None,
+        before: int | None = None,
+        older: Hit | None = None,
+        limit: int,
+    ) -> Deferred[list[Hit]]:
+        """Fails with NotSaved for the disk's or database's troubles. The nickname is as it is shown there, but for
+        capitals of ASCII."""
+        if limit <= 0:
+            return succeed([])
+        return self._searching.search(Search(tuple(logs), tuple(words), nick, after, before, older, limit))
+
+    def written(self, by: str, *, after: Hit | None = None, limit: int) -> Deferred[list[Hit]]:
+        """Fails with NotSaved for the disk's or database's troubles."""
+        return self._searching.written(by, after, limit)
+
     def rename(self, by: str, nick: str) -> Deferred[None]:
         return self._redact(self._redaction.rename(by, nick))
 
-    def blank(self, log: str, by: str, detail: str, before: Position) -> Deferred[None]:
-        return self._redact(self._redaction.blank(log, by, detail, cast(int, before)))
+    def blank(self, detail: str, *, log: str, by: str, before: Position) -> Deferred[None]:
+        return self._redact(self._redaction.blank(detail, log, by, cast(int, before)))
 
-    def erase(self, log: str) -> Deferred[None]:
-        return self._redact(self._redaction.erase(log))
+    def fade(self, detail: str, time: int) -> Deferred[None]:
+        return self._redact(self._redaction.fade(detail, time))
+
+    # What was said is in the search index too, and forgotten there when the index can see that it is gone
+
+    @inlineCallbacks
+    def expire(self, time: int, sort: Sort) -> Generator[Deferred[Any], Any, None]:
+        yield self._redact(self._redaction.expire(time, sort))
+        if sort is Sort.TALK:
+            yield self._searching.expire(time)
+
+    @inlineCallbacks
+    def amend(self, log: str, texts: Mapping[Position, str | None]) -> Generator[Deferred[Any], Any, None]:
+        amended = cast("dict[int, str | None]", dict(texts))
+        yield self._redact(self._redaction.amend(log, amended))
+        yield self._searching.amend(log, amended)
+
+    @inlineCallbacks
+    def erase(self, log: str) -> Generator[Deferred[Any], Any, None]:
+        yield self._redact(self._redaction.erase(log))
+        yield self._searching.erase(log)
 
     def position(self, text: str) -> Position:
         return numbered(text)
@@ -112,6 +163,7 @@ class SqliteStorage:
         if self._closed:
             return
         self._closed = True
+        yield self._searching.close()
         # The writer last: the last connection to go takes the WAL with it.
         for thread, close in ((self._reading, self._close_reader), (self._writing, self._writer.close)):
             try:
@@ -137,11 +189,19 @@ class SqliteStorage:
     # In the reader's thread
 
     def _read(self, statement: str, values: Mapping[str, object], newest: bool) -> list[Entry]:
-        if self._reader is None:
-            self._reader = self._file.reader()
-        (rows,) = self._reader.execute(statement, values).fetchone()
+        (rows,) = self._one(statement, values)
         found = entries(rows)
         return found[::-1] if newest else found
+
+    def _place(self, values: Mapping[str, object]) -> Position:
+        (position,) = self._one(PLACE, values)
+        return cast(int, position)
+
+    def _one(self, statement: str, values: Mapping[str, object]) -> tuple[Any, ...]:
+        if self._reader is None:
+            self._reader = self._file.reader()
+        row: tuple[Any, ...] = self._reader.execute(statement, values).fetchone()
+        return row
 
     def _close_reader(self) -> None:
         if self._reader is not None:

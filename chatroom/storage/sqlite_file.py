@@ -45,11 +45,12 @@ class DatabaseFile:
         if not path:
             raise StorageRefused("no file is named: write sqlite:PATH")
         self.path = os.path.realpath(path)
+        self._read_only = f"file:{quote(self.path)}?mode=ro"
         self._durability = durability
         self._lock = _lock(self.path)
         self._pages: int | None = None
         try:
-            _private(self.path)
+            make_private(self.path)
             self._check()
         except sqlite3.Error as error:
             self.release()
@@ -70,8 +71,17 @@ class DatabaseFile:
         return connection
 
     def reader(self) -> sqlite3.Connection:
-        url = f"file:{quote(self.path)}?mode=ro"
-        return sqlite3.connect(url, timeout=_BUSY_SECONDS, isolation_level=None, uri=True)
+        return sqlite3.connect(self._read_only, timeout=_BUSY_SECONDS, isolation_level=None, uri=True)
+
+    def beside(self, path: str) -> sqlite3.Connection:
+        """To another file, with this one as `store`, to be read only."""
+        connection = sqlite3.connect(f"file:{quote(path)}", timeout=_BUSY_SECONDS, isolation_level=None, uri=True)
+        try:
+            connection.execute("ATTACH ? AS store", (self._read_only,))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def pages(self) -> int:
         """The database as a plain file, from the first call until `release`: to close it lets go of the locks that our
@@ -127,7 +137,7 @@ def _lock(path: str) -> int:
     return lock
 
 
-def _private(path: str) -> None:
+def make_private(path: str) -> None:
     """Create the file or look at it, and make it readable by us only; SQLite gives its WAL and index the same mode."""
     file = os.open(path, os.O_RDWR | os.O_CREAT, _MODE)
     try:

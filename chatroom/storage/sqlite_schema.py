@@ -13,9 +13,10 @@ from typing import Any
 
 from ..event import NO_DETAILS, Entry, Event, Kind, Sort
 
-VERSION = 2
+VERSION = 3
 """In `PRAGMA user_version`. A file with a higher one was written by a newer server and is refused: it has kinds of entries
-that this one does not know. Version 1 had the same tables, and nothing of accounts, devices and private messages."""
+that this one does not know. The versions before had the same tables: 1 nothing of accounts, devices and private messages,
+and 2 nothing of rooms that people open and look after, nor of words that were changed."""
 
 APPLICATION = 0x63686174
 """In `PRAGMA application_id` ("chat"): so that another program's database is refused, not filled with our tables."""
@@ -54,8 +55,8 @@ COMMIT;
 # of any history, without a second index for each insert to keep up. The newest 100 of talk before a million joins:
 # 0.1 ms; 57 ms with the key (log, position); 0.2 ms with partial indexes too, which make an insert a quarter dearer.
 
-_SORTS = {Sort.TALK: 0, Sort.STATE: 1, Sort.PRESENCE: 2}
-_SORT_OF = {kind.word: _SORTS[kind.sort] for kind in Kind}
+SORTS = {Sort.TALK: 0, Sort.STATE: 1, Sort.PRESENCE: 2}
+_SORT_OF = {kind.word: SORTS[kind.sort] for kind in Kind}
 _KINDS = {kind.value: kind for kind in Kind}
 _KINDS_OF = {sort: frozenset(kind for kind in Kind if kind.sort is sort) for sort in Sort}
 
@@ -65,54 +66,33 @@ COLUMNS = 10
 NEW_LOG = "INSERT INTO logs (name) VALUES (?) RETURNING id"
 
 _NEWEST = ", ".join(
-    f"ifnull((SELECT max(position) FROM entries WHERE log = logs.id AND sort = {sort}), 0)" for sort in _SORTS.values()
+    f"ifnull((SELECT max(position) FROM entries WHERE log = logs.id AND sort = {sort}), 0)" for sort in SORTS.values()
 )
 LAST = f"SELECT id, max(deleted, {_NEWEST}) FROM logs WHERE name = ?"
 """The id of a log and the last position that was given in it."""
 
-_BETWEEN = (
-    "(log, sort, position) > (:log, :sort, :position) AND (log, sort, position) <= (:to_log, :to_sort, :to_position)"
-)
-"""Behind a key, up to another."""
-
-_THEIRS = "(by = :by OR by > :by || '/' AND by < :by || '0')"
-"""By somebody on any device: '0' is what follows the slash."""
-
-_KEPT, _DEVICES, _AWAY = (
-    f"json((SELECT json_group_object(key, {value}) FROM json_each(details, '$.{name}') WHERE {stays}))"
-    for name, value, stays in (
-        ("kept", "json(value)", "key <> :by"),
-        ("devices", "value", "value <> :by AND substr(value, 1, length(:by) + 1) <> :by || '/'"),
-        ("away", "value", "key <> :by"),
-    )
-)
-"""What STARTED tells, without somebody."""
-
-FURTHER = f"""SELECT log, sort, position FROM entries WHERE {_BETWEEN}
-    ORDER BY log, sort, position LIMIT 1 OFFSET :rows - 1"""
-"""The key so many entries on, if there are as many."""
-
-RENAME = (
-    f"UPDATE entries SET nick = :nick WHERE {_BETWEEN} AND {_THEIRS} AND nick <> :nick",
-    f"""UPDATE entries SET details = CASE kind WHEN 'renamed' THEN json_object('new', :nick) END, id = NULL
-        WHERE {_BETWEEN} AND {_THEIRS} AND sort <> 0 AND (details IS NOT NULL OR kind = 'renamed')""",
-    f"""UPDATE entries SET details = json_replace(details, '$.kept', {_KEPT}, '$.devices', {_DEVICES}, '$.away', {_AWAY})
-        WHERE {_BETWEEN} AND kind = 'started' AND instr(details, :by)""",
-)
-"""What `event.renamed` does."""
-
-BLANK = (
-    f"""UPDATE entries SET details = nullif(json_remove(details, '$."' || :detail || '"'), '{{}}'),
-        id = CASE :detail WHEN 'id' THEN NULL ELSE id END
-        WHERE {_BETWEEN} AND by = :by AND position < :before AND json_type(details, '$."' || :detail || '"') IS NOT NULL""",
-)
-
-ERASE = (f"DELETE FROM entries WHERE {_BETWEEN} AND position <= :last",)
-
 HIGHEST = 2**63 - 1
 """No position is as high: SQLite's integers end there."""
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+# A log's entries of one sort stand in the order of their times, all but those of a clock that was put back: so halves of
+# them are looked at, in one statement, for the same reason as in `select`. All up to `low` are from before the time, and
+# all behind `high` are not.
+def _newest(column: str, last: str) -> str:
+    return f"""(SELECT {column} FROM entries WHERE log = (SELECT id FROM logs WHERE name = :log) AND sort = :sort
+        AND position <= {last} ORDER BY position DESC LIMIT 1)"""
+
+
+_HALF = "(low + high + 1) / 2"
+_IS_BEFORE = f"ifnull({_newest('time', _HALF)} < :time, 1)"
+PLACE = f"""WITH RECURSIVE narrowed(low, high) AS (
+    SELECT 0, ifnull({_newest("position", ":told")}, 0)
+    UNION ALL
+    SELECT iif({_IS_BEFORE}, {_HALF}, low), iif({_IS_BEFORE}, high, {_HALF} - 1) FROM narrowed WHERE low < high)
+    SELECT ifnull({_newest("position", "low")}, 0) FROM narrowed WHERE low = high"""
+"""The position of the newest entry of a sort from before a time; 0 when there is none."""
+
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @cache
@@ -135,7 +115,7 @@ def firsts(rows: int) -> str:
 def values(log: int, position: int, event: Event) -> tuple[object, ...]:
     kind, time, eid, by, nick, text, details = event
     word = kind.word
-    return log, _SORT_OF[word], position, word, time, eid, by, nick, text, _encode(dict(details)) if details else None
+    return log, _SORT_OF[word], position, word, time, eid, by, nick, text, encode(dict(details)) if details else None
 
 
 def select(kinds: Collection[Kind] | None, newest: bool) -> str:
@@ -143,7 +123,7 @@ def select(kinds: Collection[Kind] | None, newest: bool) -> str:
     interpreter's lock for each row, and while the reactor is busy may wait 5 ms for it each time."""
     order = "DESC" if newest else "ASC"
     ranges = []
-    for sort, number in _SORTS.items():
+    for sort, number in SORTS.items():
         wanted = _KINDS_OF[sort] if kinds is None else _KINDS_OF[sort].intersection(kinds)
         if kinds is not None and not wanted:
             continue

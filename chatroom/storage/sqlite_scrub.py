@@ -10,6 +10,7 @@ Knows the file's format (https://sqlite.org/fileformat2.html, 1.6) and no connec
 from __future__ import annotations
 
 import os
+from mmap import mmap
 from struct import unpack_from
 
 from ..seams import NotSaved
@@ -31,15 +32,17 @@ def scrub(file: int, start: int) -> int | None:
     # while numbers are below 2**25 (128 GiB), and without `auto_vacuum`.
     if os.fstat(file).st_size // size >= 1 << 25 or any(first[52:56]):
         raise NotSaved("the database is one in which nothing can be forgotten")
-    pages = os.pread(file, _SCRUB_BYTES, start)
-    for place in range(0, len(pages), size):
-        header = place if start + place else 100  # the first page begins with the file's own
-        if pages[header] in _HEADERS:
-            cells, content = unpack_from(">HH", pages, header + 3)
-            low, high = header + _HEADERS[pages[header]] + 2 * cells, place + (content or 65536)
-            if low < high <= place + size and pages.count(0, low, high) < high - low:
-                os.pwrite(file, bytes(high - low), start + low)
-    if not pages:
+    # Not a string of so many bytes: once malloc has freed one, it gives back to the system far less of what it frees.
+    with mmap(-1, _SCRUB_BYTES) as pages:
+        length = os.preadv(file, [pages], start)
+        for place in range(0, length, size):
+            header = place if start + place else 100  # the first page begins with the file's own
+            if pages[header] in _HEADERS:
+                cells, content = unpack_from(">HH", pages, header + 3)
+                low, high = header + _HEADERS[pages[header]] + 2 * cells, place + (content or 65536)
+                if low < high <= place + size and pages[low:high].count(0) < high - low:
+                    os.pwrite(file, bytes(high - low), start + low)
+    if not length:
         os.fsync(file)
         return None
-    return start + len(pages)
+    return start + length
