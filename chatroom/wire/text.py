@@ -1,19 +1,21 @@
 """The format for people: plain lines, as telnet and nc show them. Bytes to commands, entries to bytes; nothing else.
 
 <- Welcome to chatroom ...          -> a line: the nickname
-<- * You are alice, in #lobby ...   -> a line is said; /command words; //text says /text; bye
+<- * You are alice, in #lobby ...   -> a line is said; #room line; /command words; //text says /text; bye
 <- bob: hello    * bob waves    * bob joined    * ... what the server says    ! ... what is refused
 <- bob -> you: in private    you -> bob: said so on another device
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from json import dumps
 from time import gmtime, strftime
 
-from ..event import Entry, Event, Kind, person_of
-from ..request import Answer, Command, Refused, Welcome
+from ..event import Entry, Event, Kind
+from ..request import Answer, Arrived, Command, Refused, Welcome
 from ..text import clean, decode, safe
+from .words import because, in_words, merging, people
 
 END = "\r\n"
 """Telnet's end of line (RFC 854), which terminals in every mode show right."""
@@ -24,17 +26,18 @@ END_OF_FILE = b"\x04"
 LEAVING = ("bye", "/quit")
 """What leaves in the place of any answer too."""
 
-NAMED = 10
-"""Up to so many people are all named; of more, two, and the number of the others."""
-
 
 class TextFormat:
-    """Lines for people."""
+    """Lines for people: as who is in one room reads them, or as `several` for who is in several."""
 
     echoes = False
     resumes = False
     welcomes_first = False
     name = "text"
+
+    def __init__(self, tells_rooms: bool = False) -> None:
+        self._tells_rooms = tells_rooms
+        self.several: TextFormat = self if tells_rooms else TextFormat(tells_rooms=True)
 
     @property
     def asks(self) -> TextFormat:
@@ -48,12 +51,13 @@ class TextFormat:
         if line == END_OF_FILE or words.lower() == "bye":
             return Command("quit")
         if text[:1] == "/" and text[:2] != "//":
-            name, _, rest = text[1:].partition(" ")
-            return Command(name.lower(), rest.strip())
+            return _command(text)
         if not entered:
             return Command("enter", words)
         if not words:
             return None
+        if text[0] == "#" and (there := _in_room(text)):
+            return there
         return Command("say", text[1:] if text[:2] == "//" else text)
 
     def reply(self, line: bytes) -> str | None:
@@ -66,7 +70,9 @@ class TextFormat:
         except UnicodeDecodeError:
             return None
         # Whatever may be a command, an empty line or no clean text is left to `parse`; some that is none of these too.
-        if text[0] in "/ \n" or "\n/" in text or "\n " in text or "\n\n" in text or "bye" in text.lower():
+        if text[0] in "/# \n" or "\n/" in text or "\n#" in text or "\n " in text or "\n\n" in text:
+            return None
+        if "bye" in text.lower():
             return None
         said = text[:-1].split("\n")
         whole = "".join(said)  # of which each part is printable and clean if it is so itself
@@ -75,33 +81,32 @@ class TextFormat:
     # Out, for everybody
 
     def render(self, log: str, entries: Sequence[Entry]) -> list[bytes]:
-        said, joined, left = Kind.SAID, Kind.JOINED, Kind.LEFT  # looked up once: each takes 0.2 us
+        said, joined = Kind.SAID, Kind.JOINED  # looked up once: each takes 0.2 us
+        room = _before(log, self._tells_rooms)
         pieces: list[bytes] = []
-        crowd = _Crowd()
+        crowd = _Crowd(room)
+        nicks = crowd.nicks
         for entry in entries:
             event = entry.event
-            if crowd.nicks and not crowd.takes(event):
+            if nicks and not crowd.takes(event):
                 crowd.tell(pieces)
             if event.kind is said:
-                line = f"{event.nick}: {event.text}"
-                pieces.append(f"{line}\r\n".encode() if line.isprintable() else _lines(_talk(event, log)))
-            elif event.kind is joined or event.kind is left:
+                line = f"{room}{event.nick}: {event.text}"
+                details = event.details
+                plain = line.isprintable() and not (details and ("removed" in details or "edited" in details))
+                pieces.append(f"{line}\r\n".encode() if plain else _told(event, log, room))
+            elif event.kind is joined or merging(event):
                 crowd.add(event, len(pieces))
                 pieces.append(b"")
             else:
-                pieces.append(_lines(_talk(event, log)))
+                pieces.append(_told(event, log, room))
         crowd.tell(pieces)
         return pieces
 
-    def recall(self, log: str, entries: Sequence[Entry]) -> list[bytes]:
+    def recall(self, log: str, entries: Sequence[Entry], several: bool) -> list[bytes]:
+        room = _before(log, several)
         return [
-            _lines(
-                [
-                    strftime("[%Y-%m-%d %H:%M] ", gmtime(entry.event.time / 1000)) + line
-                    for line in _talk(entry.event, log)
-                ]
-            )
-            for entry in entries
+            _told(event, log, room, strftime("[%Y-%m-%d %H:%M] ", gmtime(event.time / 1000))) for _, event in entries
         ]
 
     # Out, for one
@@ -111,10 +116,27 @@ class TextFormat:
         return _lines([f"Welcome to {server_name}, room #{room}: {people}.", "What nickname would you like?"])
 
     def welcome(self, welcome: Welcome) -> bytes:
-        company = (
-            f"in #{welcome.room} with {_people(welcome.others)}" if welcome.others else f"alone in #{welcome.room}"
-        )
-        return _lines([f"* You are {welcome.nick}, {company}. /help lists the commands, bye leaves."])
+        rooms = welcome.rooms
+        if not rooms:
+            where = "in no room; /rooms lists them, /join ROOM enters one"
+        elif len(rooms) == 1:
+            where = _company(rooms[0])
+        else:
+            each = [f"in #{at.room} {f'with {people(at.others)}' if at.others else 'alone'}" for at in rooms]
+            where = f"{', '.join(each)}; what you say goes to #{rooms[0].room}"
+        topics = [line for arrived in rooms for line in _topic(arrived)]
+        return _lines([f"* You are {welcome.nick}, {where}. /help lists the commands, bye leaves.", *topics])
+
+    def joined(self, arrived: Arrived, command: Command | None, several: bool) -> bytes:
+        line = f"* You are {_company(arrived)}."
+        if several and command:
+            line += " What you say goes there now; /room changes that."
+        elif several:  # each device talks where it did
+            line += " (asked on another device)"
+        return _lines([line, *_topic(arrived)])
+
+    def exported(self, told: Mapping[str, object]) -> bytes:
+        return f"{dumps(told)}{END}".encode()
 
     def answer(self, answer: Answer, command: Command | None = None) -> bytes:
         return _lines([f"* {line}" for line in answer.words.split("\n")]) if answer.words else b""
@@ -129,55 +151,67 @@ class TextFormat:
 class _Crowd:
     """Joins, or leaves for one reason, that stand next to one another: told in one line, where the first of them stands."""
 
-    def __init__(self) -> None:
-        self._kind = Kind.JOINED
+    def __init__(self, room: str) -> None:
+        self._room = room
+        self._word = ""
         self._reason = ""
         self.nicks: list[str] = []
         self._place = 0
 
     def takes(self, event: Event) -> bool:
-        return event.kind is self._kind and event.text == self._reason
+        return merging(event) == self._word and event.text == self._reason
 
     def add(self, event: Event, place: int) -> None:
         if not self.nicks:
-            self._kind, self._reason, self._place = event.kind, event.text, place
+            self._word, self._reason, self._place = merging(event), event.text, place
         self.nicks.append(event.nick)
 
     def tell(self, pieces: list[bytes]) -> None:
         if self.nicks:
-            pieces[self._place] = _lines([_happened(_people(self.nicks), self._kind.value, self._reason)])
-            self.nicks = []
+            pieces[self._place] = _lines(
+                [f"{self._room}* {because(f'{people(self.nicks)} {self._word}', self._reason)}"]
+            )
+            self.nicks.clear()
 
 
-def _talk(event: Event, log: str) -> list[str]:
-    """An event in words; what it says may be several lines."""
-    match event.kind:
-        case Kind.PRIVATE:
-            own = log[1:] == person_of(event.by)  # an inbox is called by its owner's id
-            between = f"you -> {event.details.get('to', '')}" if own else f"{event.nick} -> you"
-            return [f"{between}: {line}" for line in event.text.split("\n")]
-        case Kind.SAID:
-            return [f"{event.nick}: {line}" for line in event.text.split("\n")]
-        case Kind.DID:
-            return [f"* {event.nick} {line}" for line in event.text.split("\n")]
-        case Kind.RENAMED:
-            return [f"* {event.nick} is now {event.details.get('new', '')}"]
-        case Kind.AWAY | Kind.BACK:
-            return [_happened(event.nick, f"is {event.kind.value}", event.text)]
-        case Kind.STARTED | Kind.READ:
-            return []  # nobody was there; nobody else's business
-    return [_happened(event.nick, event.kind.value, event.text)]
+def _command(text: str) -> Command:
+    name, _, words = text[1:].partition(" ")
+    name, words = name.lower(), words.strip()
+    if name == "server" and words:
+        word, _, words = words.partition(" ")
+        name, words = f"server-{word.lower()}", words.strip()
+    return Command(name, words)
 
 
-def _happened(who: str, what: str, why: str) -> str:
-    return f"* {who} {what} ({why})" if why else f"* {who} {what}"
+def _in_room(text: str) -> Command | None:
+    """What a line that begins with a room's name asks for there; None for one that only looks a little like it."""
+    room, _, line = text[1:].partition(" ")
+    if not room or room[0] == "#" or room[0].isdigit() or room[0].isspace() or not line.strip():
+        return None
+    if line[0] != "/" or line[:2] == "//":
+        return Command("say", fields={"room": room, "text": line.removeprefix("/")})
+    command = _command(line)
+    if command.name == "me":
+        return Command("me", fields={"room": room, "text": command.words})
+    raise Refused("bad_arguments", f"after #{room} stands what is to be said; /room {room} talks there from now on")
 
 
-def _people(nicks: Sequence[str]) -> str:
-    if len(nicks) > NAMED:
-        return f"{nicks[0]}, {nicks[1]} and {len(nicks) - 2} others"
-    *most, last = nicks
-    return f"{', '.join(most)} and {last}" if most else last
+def _before(log: str, tells_rooms: bool) -> str:
+    return f"{log} " if tells_rooms and log[:1] == "#" else ""
+
+
+def _told(event: Event, log: str, room: str, time: str = "") -> bytes:
+    """All lines of one event, each with what stands before it; what everybody is told is told in no room."""
+    before = time if event.kind is Kind.ANNOUNCED else time + room
+    return _lines([before + line for line in in_words(event, log)])
+
+
+def _company(arrived: Arrived) -> str:
+    return f"in #{arrived.room} with {people(arrived.others)}" if arrived.others else f"alone in #{arrived.room}"
+
+
+def _topic(arrived: Arrived) -> list[str]:
+    return [f"* Topic of #{arrived.room}: {arrived.topic}"] if arrived.topic else []
 
 
 def _lines(lines: Sequence[str]) -> bytes:
