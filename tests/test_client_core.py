@@ -216,6 +216,7 @@ def test_a_conversation_begins_with_a_welcome_of_which_the_token_stays_secret(ca
         "server": "chatroom",
         "version": "",
         "rooms": {"lobby": {"members": ["bot"], "position": "2"}},
+        "room": "lobby",
     }
     assert cable.conversation.takes_more
 
@@ -253,14 +254,6 @@ def test_a_login_name_that_is_no_nickname_has_a_substitute(instead: str, becomes
         assert cable.conversation.nick == becomes
     else:
         assert "cannot hold /" in cable.face.ends[0]
-
-
-def test_a_room_that_is_not_there_is_told() -> None:
-    cable = Cable()
-    cable.conversation = Conversation(cable.face, "c-", Identity("bot"), room="attic")
-    cable.link = Link(cable.time, Address("there", cable), cable.conversation)
-    cable.enter()
-    assert cable.face.ends == ["there is no room attic"]
 
 
 def test_what_comes_before_the_first_json_line_is_not_read() -> None:
@@ -342,7 +335,7 @@ def test_a_line_longer_than_the_server_takes_is_refused_here(cable: Cable) -> No
     with pytest.raises(Refused, match="line_too_long"):
         cable.conversation.ask(Command("say", "x" * MAX_LINE))
     assert cable.conversation.under_way == 0
-    cable.say("x" * (MAX_LINE - 40))
+    cable.say("x" * (MAX_LINE - 60))
     cable.go_on()
     assert len(cable.texts()) == 1
 

@@ -64,6 +64,17 @@ class Keys:
         self.hidden = hidden
 
 
+WELCOME: dict[str, Any] = {
+    "welcome": {
+        "nick": "bot",
+        "account": False,
+        "resume": "secret",
+        "rooms": {"lobby": {"members": ["bot", "al"], "position": "1"}},
+        "room": "lobby",
+    }
+}
+
+
 class Desk:
     """Somebody at a plain face, and the server's side."""
 
@@ -89,17 +100,16 @@ class Desk:
     def welcome(self, account: bool = False) -> Desk:
         self.server = Server()
         self.conversation.connected(self.server)
-        self.tell(
-            {
-                "welcome": {
-                    "nick": "bot",
-                    "account": account,
-                    "resume": "secret",
-                    "rooms": {"lobby": {"members": ["bot", "al"], "position": "1"}},
-                }
-            }
-        )
+        self.tell({"welcome": {**WELCOME["welcome"], "account": account}})
         self.server.clear()
+        self.shown()
+        return self
+
+    def in_dev_too(self) -> Desk:
+        """They have joined it, and talk there."""
+        self.type("/join dev")
+        (asked,) = self.server.asked()
+        self.tell({"answer": "join", "room": "dev", "others": [], "position": "5", "id": asked["id"]})
         self.shown()
         return self
 
@@ -145,10 +155,10 @@ def test_lines_are_said_however_they_are_cut() -> None:
         desk.face.dataReceived(bytes([byte]))
     desk.face.readConnectionLost()
     assert desk.server.asked() == [
-        {"say": {"words": "one"}, "id": "c-1"},
-        {"say": {"words": "/two"}, "id": "c-2"},
-        {"me": {"words": "waves"}, "id": "c-3"},
-        {"say": {"words": "bé"}, "id": "c-4"},
+        {"say": {"room": "lobby", "text": "one"}, "id": "c-1"},
+        {"say": {"room": "lobby", "text": "/two"}, "id": "c-2"},
+        {"me": {"room": "lobby", "text": "waves"}, "id": "c-3"},
+        {"say": {"room": "lobby", "text": "bé"}, "id": "c-4"},
     ]
 
 
@@ -159,7 +169,7 @@ def test_input_waits_while_the_window_is_full_and_goes_on_in_order() -> None:
     assert desk.terminal.producerState == "paused"
     desk.confirm(*range(1, 601))
     assert desk.terminal.producerState == "producing"
-    said = [asked["say"]["words"] for asked in desk.server.asked()]  # type: ignore[index]
+    said = [asked["say"]["text"] for asked in desk.server.asked()]  # type: ignore[index]
     assert said == [str(number) for number in range(1500)]
 
 
@@ -174,7 +184,7 @@ def test_input_waits_while_there_is_no_server() -> None:
 def test_a_line_that_is_too_long_is_told_and_the_next_is_said(line: bytes) -> None:
     desk = Desk().welcome()
     desk.face.dataReceived(line + b"\nshort\n")
-    assert [asked.get("say") for asked in desk.server.asked()] == [{"words": "short"}]
+    assert [asked.get("say") for asked in desk.server.asked()] == [{"room": "lobby", "text": "short"}]
     assert desk.shown().startswith("! a line has at most")
     desk.confirm(1)
     desk.face.readConnectionLost()
@@ -367,9 +377,11 @@ def test_what_was_typed_before_a_question_is_no_answer_to_it() -> None:
     assert not any("to the room" in str(asked) for asked in desk.server.asked())
     desk.type("secret one")
     assert [asked["hello"]["server_password"] for asked in desk.server.asked()] == ["secret one"]  # type: ignore[index]
-    desk.tell({"welcome": {"nick": "bot", "resume": "t", "rooms": {"lobby": {"members": ["bot"], "position": "1"}}}})
+    desk.tell(WELCOME)
     desk.tell({"answer": "echo", "on": True, "id": "c-"})
-    assert [asked["say"] for asked in desk.server.asked() if "say" in asked] == [{"words": "to the room"}]
+    assert [asked["say"] for asked in desk.server.asked() if "say" in asked] == [
+        {"room": "lobby", "text": "to the room"}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -406,7 +418,7 @@ def test_an_empty_answer_changes_nothing_and_the_next_line_is_said() -> None:
         desk.shown()
         == "* What is to be the password of bot? (8 characters or more; an empty line: none.)\n* nothing was changed\n"
     )
-    assert [asked["say"] for asked in desk.server.asked()] == [{"words": "hello"}]
+    assert [asked["say"] for asked in desk.server.asked()] == [{"room": "lobby", "text": "hello"}]
 
 
 def test_events_are_shown_while_a_question_waits() -> None:
@@ -474,6 +486,171 @@ def test_it_has_the_look_of_the_text_format(said: dict[str, object], text: str) 
     assert desk.shown() == text
 
 
+def done(kind: str, **more: object) -> dict[str, object]:
+    return event(kind, room="dev", **more)
+
+
+DEV = [
+    (done("said", text="hi"), "#dev al: hi\n"),
+    (done("said", text="", removed=True), "#dev al: (removed)\n"),
+    (done("did", text="waves", edited=True), "#dev * al waves (edited)\n"),
+    (
+        done("said", text="two\nlines", history=True),
+        "[2026-11-20 10:12] #dev al: two\n[2026-11-20 10:12] #dev al: lines\n",
+    ),
+    (event("said", text="hi"), "#lobby al: hi\n"),
+    (event("announced", text="tea"), "* al tells everybody: tea\n"),
+    (done("edited", text="hi", of="e"), "#dev * al corrects: hi\n"),
+    (done("edited", text="", of="e", removed=True), ""),
+    (done("deleted", of=["e", "f"], whom="eve"), "#dev * al removed 2 messages of eve\n"),
+    (done("deleted", of=["e"], whom="al"), "#dev * al removed a message\n"),
+    (done("joined"), "#dev * al joined\n"),
+    (done("parted"), "#dev * al left\n"),
+    (done("parted", reason="tired"), "#dev * al left (tired)\n"),
+    (done("parted", put_out=True), ""),
+    (done("set", setting="topic", value="tea"), "#dev * al set the topic: tea\n"),
+    (done("set", setting="topic", value=""), "#dev * al took the topic away\n"),
+    (done("set", setting="slow", value=90), "#dev * al slowed #dev: a message each in 1 minute 30 seconds\n"),
+    (done("set", setting="slow", value=0), "#dev * al slows #dev no more\n"),
+    (done("set", setting="slow", value="x"), "#dev * al slows #dev no more\n"),
+    (done("set", setting="private", value=True), "#dev * al made #dev private\n"),
+    (done("set", setting="private", value=False), "#dev * al made #dev public\n"),
+    (done("set", setting=["odd"], value=None), "#dev * al set ['odd']\n"),
+    (done("role", whom="eve", role="moderator"), "#dev * al made eve moderator\n"),
+    (done("role", whom="eve", role="voiced"), "#dev * al gave eve a voice\n"),
+    (done("role", whom="eve", role=""), "#dev * al took eve's role away\n"),
+    (done("invited", whom="eve"), "#dev * al invited eve\n"),
+    (done("kicked", whom="eve", reason="spam"), "#dev * al kicked eve (spam)\n"),
+    (done("kicked", whom="eve", nick=""), "#dev * the server kicked eve\n"),
+    (done("banned", whom="eve", until="2026-11-20T09:12Z"), "#dev * al banned eve until 2026-11-20 09:12 UTC\n"),
+    (done("banned", reason="spam"), "#dev * al banned an address (spam)\n"),
+    (done("muted", whom="eve", until="some day"), "#dev * al muted eve\n"),
+    (done("unbanned", whom="eve"), "#dev * al lifted the ban of eve\n"),
+    (done("unmuted", whom="eve"), "#dev * al let eve speak again\n"),
+    ({**done("invited", whom="bot", to="ops"), "room": None}, "* al invites you to #ops: /join ops\n"),
+    (
+        {**done("reported", whom="eve", reason="spam", **{"in": "dev"}), "room": None},
+        "* al reports eve in #dev: spam\n",
+    ),
+    (done("deleted", of=5), "#dev * al removed 0 messages of \n"),
+    (
+        {"joined": {"room": "ops", "others": ["al"], "position": "7", "topic": "tea"}},
+        "* You are in #ops with al. (asked on another device)\n* Topic of #ops: tea\n",
+    ),
+    ({"exported": {"room": "dev", "text": "h\u00e9"}}, '{"room": "dev", "text": "h\\u00e9"}\n'),
+]
+
+
+@pytest.mark.parametrize(("said", "text"), DEV, ids=lambda value: value if isinstance(value, str) else "")
+def test_who_is_in_several_rooms_is_told_with_each_line_of_which(said: dict[str, object], text: str) -> None:
+    desk = Desk().welcome().in_dev_too()
+    desk.tell({name: value for name, value in said.items() if value is not None or name == "value"})
+    assert desk.shown() == text
+
+
+def test_who_comes_into_several_rooms_is_told_of_each_and_where_they_talk() -> None:
+    desk = Desk()
+    desk.server = Server()
+    desk.conversation.connected(desk.server)
+    rooms = {
+        "lobby": {"members": ["bot"], "position": "1"},
+        "dev": {"members": ["al", "bot"], "position": "4", "topic": "tea"},
+    }
+    desk.tell({"welcome": {**WELCOME["welcome"], "rooms": rooms, "room": "dev"}})
+    first, second = desk.shown().splitlines()
+    assert first.startswith("* You are bot, in #dev with al, in #lobby alone; what you say goes to #dev.")
+    assert second == "* Topic of #dev: tea"
+
+
+def test_who_comes_into_no_room_is_told_how_to_enter_one() -> None:
+    desk = Desk()
+    desk.server = Server()
+    desk.conversation.connected(desk.server)
+    desk.tell({"welcome": {"nick": "bot", "resume": "t", "rooms": {}}})
+    assert desk.shown().startswith("* You are bot, in no room; /rooms lists them, /join ROOM enters one.")
+    desk.type("hello?")
+    assert desk.shown() == "! you are in no room; /join ROOM enters one, /rooms lists them\n"
+
+
+def test_rooms_joined_and_left_are_told_as_by_telnet() -> None:
+    desk = Desk().welcome()
+    desk.type("/join dev")
+    desk.tell({"answer": "join", "room": "dev", "others": ["al"], "position": "5", "topic": "tea", "id": "c-1"})
+    assert desk.shown() == (
+        "* You are in #dev with al. What you say goes there now; /room changes that.\n* Topic of #dev: tea\n"
+    )
+    desk.type("/join dev")
+    desk.tell({"answer": "join", "room": "dev", "id": "c-2"})
+    assert desk.shown() == "* what you say goes to #dev now\n"
+    desk.type("/leave")
+    desk.tell(done("parted", nick="bot"), {"answer": "leave", "room": "dev", "id": "c-3"})
+    assert desk.shown() == "#dev * bot left\n* what you say goes to #lobby now\n"
+    desk.tell(event("said", text="hi"))
+    assert desk.shown() == "al: hi\n"
+    desk.type("/leave")
+    desk.tell(event("parted", nick="bot"), {"answer": "leave", "room": "lobby", "id": "c-4"})
+    assert desk.shown() == "* bot left\n* you are in no room; /join ROOM enters one\n"
+
+
+def test_each_line_is_sent_with_the_room_for_which_it_was_typed() -> None:
+    desk = Desk().welcome()
+    desk.type("one", "/join dev", "two", "#lobby three", "/me four")
+    assert desk.server.asked() == [
+        {"say": {"room": "lobby", "text": "one"}, "id": "c-1"},
+        {"join": {"room": "dev", "history": 0}, "id": "c-2"},
+    ]
+    desk.tell({"answer": "join", "room": "dev", "others": [], "position": "5", "id": "c-2"})
+    assert desk.server.asked() == [
+        {"say": {"room": "dev", "text": "two"}, "id": "c-3"},
+        {"say": {"room": "lobby", "text": "three"}, "id": "c-4"},
+        {"me": {"room": "dev", "text": "four"}, "id": "c-5"},
+    ]
+
+
+def test_a_command_behind_a_room_s_name_that_cannot_be_there_is_refused() -> None:
+    desk = Desk().welcome()
+    desk.type("#dev /topic tea")
+    assert desk.shown() == "! after #dev stands what is to be said; /room dev talks there from now on\n"
+    assert desk.server.asked() == []
+
+
+NOT_FOR_US = {"refused": {"code": "room_private", "words": "#dev is entered by invitation only"}, "id": "c-1"}
+
+
+@pytest.mark.parametrize("typed", [False, True])
+def test_what_was_typed_ahead_for_a_room_that_is_refused_is_said_nowhere(typed: bool) -> None:
+    desk = Desk(typed=typed).welcome()
+    desk.type("/join dev")
+    desk.type("a secret")
+    desk.tell(NOT_FOR_US)
+    assert desk.shown() == (
+        "! #dev is entered by invitation only\n! you are not in #dev: what was meant for it is said nowhere\n"
+    )
+    desk.server.clear()
+    desk.type("hello")
+    said = [{"say": {"room": "lobby", "text": "hello"}, "id": "c-2"}]
+    assert desk.server.asked() == (said if typed else [])  # a person has seen it, a pipe sees nothing
+
+
+def test_a_person_is_read_on_while_a_room_is_joined() -> None:
+    desk = Desk(typed=True).welcome()
+    desk.type("/join dev")
+    assert desk.terminal.producerState == "producing"
+    desk.type("one", "two")
+    assert desk.terminal.producerState == "producing"
+
+
+def test_one_s_own_correction_is_answered_and_not_told_too() -> None:
+    desk = Desk().welcome()
+    desk.type("/edit hi")
+    desk.tell(
+        event("edited", nick="bot", text="hi", of="e"),
+        {"answer": "edit", "words": "your message reads so now", "of": "e", "id": "c-1"},
+        event("edited", nick="bot", text="of another device", of="e"),
+    )
+    assert desk.shown() == "* your message reads so now\n* bot corrects: of another device\n"
+
+
 def test_one_s_own_lines_are_not_shown() -> None:
     desk = Desk().welcome()
     desk.face.dataReceived(b"mine\n")
@@ -503,14 +680,11 @@ def test_the_welcome_is_shown_once() -> None:
     desk = Desk()
     desk.server = Server()
     desk.conversation.connected(desk.server)
-    welcome = {
-        "welcome": {"nick": "bot", "resume": "t", "rooms": {"lobby": {"members": ["bot", "al"], "position": "1"}}}
-    }
-    desk.tell(welcome)
+    desk.tell(WELCOME)
     assert desk.shown() == "* You are bot, in #lobby with al. /help lists the commands, bye leaves.\n"
     desk.conversation.lost("gone")
     desk.conversation.connected(desk.server)
-    desk.tell(welcome)
+    desk.tell(WELCOME)
     assert desk.shown() == ""
     assert desk.complaints == ["gone; trying again", "connected again"]
 
@@ -525,10 +699,7 @@ def test_json_is_one_object_a_line_with_one_s_own_and_without_the_token() -> Non
     desk = Desk(json_lines=True)
     desk.server = Server()
     desk.conversation.connected(desk.server)
-    welcome = {
-        "welcome": {"nick": "bot", "resume": "secret", "rooms": {"lobby": {"members": ["bot"], "position": "1"}}}
-    }
-    desk.tell(welcome)
+    desk.tell(WELCOME)
     desk.face.dataReceived(b"mine\n")
     desk.confirm(1)
     desk.tell(event("said", text="\x9bé"))
@@ -590,5 +761,5 @@ def test_why_there_is_no_connection_is_said_in_words(error: Exception, words: st
 
 def test_without_arguments_it_is_this_machine() -> None:
     options = read([])
-    assert (options.server, options.nick, options.room) == ("localhost:6000", None, None)
-    assert read(["--room", "#attic"]).room == "attic"
+    assert (options.server, options.nick, options.rooms) == ("localhost:6000", None, [])
+    assert read(["--room", "#attic", "--room", "dev"]).rooms == ["attic", "dev"]

@@ -345,6 +345,121 @@ def test_a_server_killed_again_and_again_gets_every_line_once_and_in_order(tmp_p
         assert joined == [("joined",), ("left",)]
 
 
+# Rooms
+
+IN_TWO = ("lobby", "dev")
+
+
+@pytest.fixture
+def open_server(tmp_path: Path) -> Iterator[Server]:
+    """Where anybody opens rooms."""
+    with Server(tmp_path, "--no-limits", "--room-creation", "anyone") as running:
+        yield running
+
+
+def said_in(server: Server, room: str) -> list[str]:
+    rows = server.query(
+        "SELECT text FROM entries JOIN logs ON logs.id = entries.log WHERE kind = 'said' "
+        f"AND logs.name = '#{room}' ORDER BY position"
+    )
+    return [text for (text,) in rows]
+
+
+def in_two(lines: int) -> bytes:
+    """Lines 1..N to each of two rooms, by all the ways to say where."""
+    sent = []
+    for number in range(lines):
+        if number % 100 == 0:
+            sent.append(f"/room {IN_TWO[number // 100 % 2]}")
+        here = IN_TWO[number // 100 % 2]
+        other = IN_TWO[1 - number // 100 % 2]
+        sent += [f"{number} {here}", f"#{other} {number} {other}"]
+    return "".join(f"{line}\n" for line in sent).encode()
+
+
+def test_what_follows_a_join_in_a_pipe_is_said_there(open_server: Server) -> None:
+    done = shell(r"printf '/join dev\nhello\n/leave\nbye then\n' | chatroom --nick bot --no-history", open_server)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (said_in(open_server, "lobby"), said_in(open_server, "dev")) == (["bye then"], ["hello"])
+    assert done.stdout.decode().splitlines() == [
+        "* You are bot, alone in #lobby. /help lists the commands, bye leaves.",
+        "* You are alone in #dev. What you say goes there now; /room changes that.",
+        "#dev * bot left",
+        "* what you say goes to #lobby now",
+    ]
+
+
+def test_what_follows_a_join_that_is_refused_is_said_nowhere_and_the_pipe_fails(server: Server) -> None:
+    done = shell(r"printf '/join dev\na secret\n' | chatroom --nick bot", server)
+    assert done.returncode == 1
+    assert server.said() == []
+
+
+def test_a_pipe_says_it_in_the_room_that_it_asks_for(open_server: Server) -> None:
+    with Person(open_server, "alice") as alice:
+        assert run(open_server, "--room", "builds", "--nick", "ci", sent=b"one\n")[0] == 0
+        alice.expect(r"\* ci joined\r\n.*\* ci left\r\n")
+        status, out, err = run(open_server, "--room", "#builds", "--nick", "ci", sent=b"two\n")
+        assert (status, err) == (0, "")
+        assert out.splitlines()[0].startswith("* You are ci, alone in #builds.")
+        assert out.splitlines()[1].endswith("ci: one")
+        alice.say("/join builds")
+        alice.expect(r"\* You are alone in #builds\.")
+    assert (said_in(open_server, "lobby"), said_in(open_server, "builds")) == ([], ["one", "two"])
+
+
+def test_a_pipe_whose_room_may_not_be_opened_fails_and_says_nothing(server: Server) -> None:
+    status, _, err = run(server, "--room", "builds", sent=b"one\n")
+    assert status == 1
+    assert err.splitlines()[0].startswith("chatroom: there is no room #builds, and only accounts")
+    assert server.said() == []
+
+
+def test_what_one_said_is_taken_along_as_json_lines(open_server: Server) -> None:
+    account(open_server, "bot")
+    status, out, _ = run(open_server, "--nick", "bot2", sent=b"one\n/export\n")
+    (taken,) = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+    assert (status, taken["room"], taken["text"]) == (0, "lobby", "one")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_two_rooms_get_what_was_said_to_them_through_a_line_that_is_cut_again_and_again(
+    open_server: Server, seed: int
+) -> None:
+    cutter = Cutter(open_server.port, seed, 1000, 60_000)
+    rooms = [option for room in IN_TWO for option in ("--room", room)]
+    sent = in_two(1500)
+    status, out, err = run(f"127.0.0.1:{cutter.port}", "--json", "--nick", "bot", *rooms, sent=sent)
+    cutter.close()
+    assert status == 0, err
+    assert cutter.cuts > 3
+    shown = [json.loads(line) for line in out.splitlines()]
+    for room in IN_TWO:
+        lines = [f"{number} {room}" for number in range(1500)]
+        assert said_in(open_server, room) == lines
+        assert [said["text"] for said in shown if said.get("event") == "said" and said["room"] == room] == lines
+
+
+def test_two_rooms_of_a_server_killed_again_and_again_get_every_line_once_and_in_order(tmp_path: Path) -> None:
+    options = ("--no-limits", "--room-creation", "anyone")
+    server = Server(tmp_path, *options, lines=(f"tcp:{free_port()}:interface=127.0.0.1",))
+    with server:
+        (tmp_path / "in").write_bytes(in_two(10_000))
+        with (
+            (tmp_path / "in").open("rb") as piped,
+            begin(server, "--nick", "seq", "--no-history", "--room", "lobby", "--room", "dev", stdin=piped) as client,
+        ):
+            for more in range(1, 4):
+                until(lambda more=more: len(server.said()) > more * 3000 or client.poll() is not None, "lines")  # type: ignore[misc]
+                server.kill()
+                server.start()
+            _, err = client.communicate(timeout=PATIENCE)
+        assert client.returncode == 0, err
+        assert b"trying again" in err
+        for room in IN_TWO:
+            assert said_in(server, room) == [f"{number} {room}" for number in range(10_000)]
+
+
 def test_a_server_that_stops_and_starts_is_come_back_to(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]

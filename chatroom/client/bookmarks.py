@@ -1,4 +1,4 @@
-"""Up to where we have read: in the room, and in our private messages. Positions are the server's, and only kept. Pure."""
+"""Up to where we have read: in each room, and in our private messages. Positions are the server's, and only kept. Pure."""
 
 from __future__ import annotations
 
@@ -7,32 +7,55 @@ from typing import Any
 
 from .face import Said
 
+IN_SEVERAL = ("renamed", "away", "back", "left", "announced")
+"""Events that may stand in several of our rooms, and come under one of them."""
+
+COPIES_KNOWN = 1000
+"""So many of these are known again: after one of the rooms is left, the server takes the copy in another for new."""
+
 
 class Bookmarks:
     """What is said with a hello, so that all that we missed follows, once."""
 
     def __init__(self) -> None:
-        self.room = ""
+        self.rooms: dict[str, str] = {}
+        """Of each room we are in; empty where none is known."""
         self.inbox = ""
         self._newest = ""
         """Where our inbox ended when we came. We have read up to there when `_marker` is answered: before comes, as history,
         what was written to us while we were away."""
         self._marker = ""
+        self._copies: dict[str, None] = {}
 
-    def welcomed(self, there: Mapping[str, Any], inbox: object, marker: str) -> None:
-        """`marker`: the request that is answered when all has come that came while we were away."""
-        self.room = self.room or _position_in(there)
-        self._newest, self._marker = _position_in(inbox), marker
+    def welcomed(self, rooms: Mapping[str, Any], inbox: object, marker: str) -> None:
+        """We are in just these rooms. `marker`: the request that is answered when all has come that came while we were
+        away."""
+        kept = [room for room in self.rooms if room in rooms]
+        self.rooms = {room: self.rooms.get(room) or position_in(rooms[room]) for room in dict.fromkeys([*kept, *rooms])}
+        self._newest, self._marker = position_in(inbox), marker
         if not self._newest:
             self.inbox = ""  # a new guest's, of which nothing was read
 
     def read(self, event: Said) -> None:
-        history = bool(event.get("history"))
-        if event["event"] != "private":
-            self.room = self.room if history else _position_in(event) or self.room
+        history, room = bool(event.get("history")), event.get("room")
+        if room is not None:
+            if not history and room in self.rooms:
+                self.rooms[room] = position_in(event) or self.rooms[room]
         elif not history or self._newest:  # else it was asked for by /inbox
-            self.inbox = _position_in(event) or self.inbox
+            self.inbox = position_in(event) or self.inbox
             self._newest = self._newest if history else ""
+
+    def knows(self, event: Said) -> bool:
+        """Whether it came already, under another room."""
+        eid = event.get("eid")
+        if event["event"] not in IN_SEVERAL or event.get("history") or not isinstance(eid, str):
+            return False
+        if eid in self._copies:
+            return True
+        self._copies[eid] = None
+        if len(self._copies) > COPIES_KNOWN:
+            del self._copies[next(iter(self._copies))]
+        return False
 
     def answered(self, id: str) -> None:
         if id == self._marker:
@@ -40,12 +63,14 @@ class Bookmarks:
             self.inbox = self._newest or self.inbox
             self._newest = ""
 
-    def forget(self) -> bool:
-        """They are none of this server's; whether there were any."""
-        were = bool(self.room or self.inbox)
-        self.room = self.inbox = ""
-        return were
+    def forget(self, room: object) -> bool:
+        """The one there, or without a room that of the inbox, is none of this server's; whether there was one."""
+        if isinstance(room, str):
+            was, self.rooms = self.rooms.get(room), {**self.rooms, **({room: ""} if room in self.rooms else {})}
+            return bool(was)
+        inbox, self.inbox = self.inbox, ""
+        return bool(inbox)
 
 
-def _position_in(there: object) -> str:
+def position_in(there: object) -> str:
     return str(there["position"]) if isinstance(there, dict) and "position" in there else ""

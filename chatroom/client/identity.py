@@ -123,7 +123,7 @@ class Identity:
             case "password_weak" | "password_invalid" if self._registering:
                 self._registering = ""
                 return self._ask_new_password(f"{words}; what is to be the password of {self.nick}?")
-            case "plaintext_password" | "registration_closed" | "operator_name":
+            case "plaintext_password" | "registration_closed" | "operator_name" | "banned":
                 return Then.NEVER
         return Then.LATER
 

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from ..event import Entry, Event, Kind
-from ..request import Answer, Refused, Welcome
+from ..request import Answer, Arrived, Command, Refused, Welcome
 from ..wire.text import TEXT
 from .face import Said
-
-KINDS = {kind.value: kind for kind in Kind}
+from .happened import in_text, moment
 
 
 class Who(Protocol):
-    """Whose private messages these are."""
+    """Who is shown it."""
 
     @property
     def nick(self) -> str: ...
     @property
     def nicks(self) -> Collection[str]:
         """All that were theirs."""
+
+    @property
+    def rooms(self) -> Collection[str]: ...
+    @property
+    def room(self) -> str:
+        """In which they talk."""
 
 
 class Look:
@@ -34,33 +38,45 @@ class Look:
 
     def lines(self, said: Said, who: Who) -> list[str]:
         """Each without its end, and safe for a terminal."""
-        when, lines = self._read(said, who)
+        if "exported" in said:  # for a program, or a file
+            return _lines(TEXT.exported(said["exported"]))
+        when = (moment(said.get("time")) if "event" in said else None) or datetime.fromtimestamp(
+            self._now()
+        ).astimezone()
         if said.get("history"):
             prefix = f"[{when:%Y-%m-%d %H:%M}] "
         else:
             prefix = f"[{when:%H:%M}] " if self._times else ""
-        return [prefix + line for line in lines]
+        return [prefix + line for line in _lines(_shown(said, who))]
 
-    def _read(self, said: Said, who: Who) -> tuple[datetime, list[str]]:
-        when = datetime.fromtimestamp(self._now()).astimezone()
-        match said:
-            case {"event": "private", "nick": str(nick), "to": str(to), "time": str(time)}:
-                when = _local(time) or when
-                shown = _event("said", _between(nick, to, who), said)
-            case {"event": str(word), "nick": str(nick), "time": str(time)}:
-                when = _local(time) or when
-                shown = _event(word, nick, said)
-            case {"welcome": dict(welcome)}:
-                shown = _welcome(welcome)
-            case {"refused": {"code": str(code), "words": str(words)}}:
-                shown = TEXT.refuse(Refused(code, words), "")
-            case {"answer": "password"}:  # which is asked for in fields, and so not answered in words
-                shown = TEXT.answer(Answer("your password was changed, and your other devices are logged out"))
-            case {"answer": str(), "words": str(words)} | {"notice": str(words)}:
-                shown = TEXT.answer(Answer(words))
-            case _:
-                shown = b""
-        return when, shown.decode().split("\r\n")[:-1]
+
+def _lines(text: bytes) -> list[str]:
+    return text.decode().split("\r\n")[:-1]
+
+
+def _shown(said: Said, who: Who) -> bytes:
+    several = len(who.rooms) > 1
+    match said:
+        case {"event": "private", "nick": str(nick), "to": str(to), "time": str()}:
+            return in_text({**said, "event": "said", "nick": _between(nick, to, who)}, several)
+        case {"event": str(), "nick": str(), "time": str()}:
+            return in_text(said, several)
+        case {"welcome": dict(welcome)}:
+            return _welcome(welcome)
+        case {"refused": {"code": str(code), "words": str(words)}}:
+            return TEXT.refuse(Refused(code, words), "")
+        case {"joined": dict(there)}:
+            return TEXT.joined(_arrived(str(there.get("room")), there.get("others"), there), None, several)
+        case {"answer": "join", "room": str(room), "position": str()}:
+            return TEXT.joined(_arrived(room, said.get("others"), said), Command("join"), several)
+        case {"answer": ("join" | "leave")}:
+            now = f"what you say goes to #{who.room} now" if who.room else "you are in no room; /join ROOM enters one"
+            return TEXT.answer(Answer(now))
+        case {"answer": "password"}:  # which is asked for in fields, and so not answered in words
+            return TEXT.answer(Answer("your password was changed, and your other devices are logged out"))
+        case {"answer": str(), "words": str(words)} | {"notice": str(words)}:
+            return TEXT.answer(Answer(words))
+    return b""
 
 
 def _between(nick: str, to: str, who: Who) -> str:
@@ -72,25 +88,16 @@ def _between(nick: str, to: str, who: Who) -> str:
     return f"you -> {to}" if nick in who.nicks else f"{nick} -> {to}"
 
 
-def _local(time: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(time).astimezone()
-    except (ValueError, OverflowError):
-        return None
+def _arrived(room: str, others: object, there: Mapping[str, Any]) -> Arrived:
+    names = [str(one) for one in others] if isinstance(others, list) else []
+    return Arrived(room, 0, names, str(there.get("topic", "")))
 
 
-def _event(word: str, nick: str, said: Said) -> bytes:
-    kind = KINDS.get(word)
-    if kind is None:
-        return b""  # of a newer server
-    text = said.get("reason" if kind is Kind.LEFT else "text", "")
-    event = Event(kind, 0, "", "", nick, str(text), {"new": str(said.get("new", ""))})
-    return b"".join(TEXT.render("", [Entry(0, event)]))
-
-
-def _welcome(welcome: dict[str, Any]) -> bytes:
-    nick = str(welcome.get("nick"))
-    for room, there in welcome.get("rooms", {}).items():
-        others = [str(member) for member in there.get("members", ()) if member != nick]
-        return TEXT.welcome(Welcome(nick, "", "", str(room), 0, others, ""))
-    return b""
+def _welcome(welcome: Mapping[str, Any]) -> bytes:
+    nick, talks = str(welcome.get("nick")), welcome.get("room")
+    rooms = []
+    for room, there in sorted(welcome.get("rooms", {}).items(), key=lambda each: each[0] != talks):
+        members = there.get("members")
+        others = [one for one in members if one != nick] if isinstance(members, list) else []
+        rooms.append(_arrived(str(room), others, there))
+    return TEXT.welcome(Welcome(nick, "", "", rooms, ""))

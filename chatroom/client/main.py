@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             options.password_file or "",
             options.server_password_file or "",
         ),
-        room=options.room or "",
+        rooms=options.rooms,
         history=0 if options.no_history else HISTORY,
     )
     sys.exit(run(reactor, face, Link(reactor, server, face.conversation), terminal))

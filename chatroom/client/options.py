@@ -22,6 +22,7 @@ examples:
   echo "deploy done" | chatroom --nick ci      say it, and leave when it is saved
   tail -f log | chatroom --nick log            what is lost on the way is sent again, once
   cmd | chatroom --nick bot --password-file F  under a nickname that has an account
+  cmd | chatroom --room builds                 into another room
   chatroom --json | jq 'select(.event == "said").text'
 
 A line that begins with / is a command (/help lists them), //text says /text, and bye leaves, as does the end of the input.
@@ -56,7 +57,14 @@ def read(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="FILE",
         help="its first line is the server's password, where guests need one; without it you are asked",
     )
-    parser.add_argument("--room", type=_room, help="the room to enter (the server's first)")
+    parser.add_argument(
+        "--room",
+        type=_room,
+        action="append",
+        default=[],
+        dest="rooms",
+        help="the room to enter, and to open if there is none (the server's first); several: you talk in the first of them",
+    )
     parser.add_argument("--plain", action="store_true", help="lines only, as in a pipe, also in a terminal")
     parser.add_argument("--json", action="store_true", help="show what the server says as one JSON object a line")
     parser.add_argument("--no-history", action="store_true", help="do not show what was said before")

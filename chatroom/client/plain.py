@@ -6,7 +6,6 @@ Input that ends, or `bye`, leaves when the outcome of all that was asked is seen
 from __future__ import annotations
 
 import json
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -16,14 +15,15 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..protocols.telnet import CUT, LineInput
+from ..protocols.telnet import CUT
 from ..request import Command, Refused
-from ..seams import Delayed
 from ..wire.json import MAX_LINE
 from ..wire.text import TEXT
 from .core import Conversation
 from .face import Said
+from .lines import Lines
 from .look import Look
+from .patience import Patience
 from .questions import Decided, Dialogue, Interview, Question, before
 from .terminal import Terminal
 
@@ -68,23 +68,18 @@ class PlainFace(Protocol):
         self._look = look
         self._terminal = terminal
         self._typed = terminal is not None
+        self._patience = Patience(clock, PATIENCE, self._out_of_patience, endless=self._typed)
         self._piped = piped
         self._complain = complain
-        self._input = LineInput(MAX_LINE, telnet=False)
-        self._rest = b""
-        self._lines: deque[bytes] = deque()
-        self._put_by: deque[bytes] = deque()
-        """Lines that were typed before somebody wanted to know something else."""
+        self._lines = Lines()
         self._interview = Interview(self._put)
         self._reading = True
-        self._no_more = False
         self._left = False
         self._broken = False
         self._reason = ""
         self._nick = self._hint = ""
         self._status = OK
         self._under_way = 0
-        self._timer: Delayed | None = None
         self._closed: Deferred[None] = Deferred()
 
     # Standard input and output
@@ -93,29 +88,25 @@ class PlainFace(Protocol):
         self._regulate()
 
     def dataReceived(self, data: bytes) -> None:
-        clean, _ = self._input.feed(data)
-        *lines, self._rest = (self._rest + clean).split(b"\n")
-        self._lines.extend(lines)
+        if self._typed and not self.conversation.moving:
+            self.conversation.informed()  # a pipe sees nothing
+        self._lines.feed(data)
         self._go_on()
 
     def readConnectionLost(self) -> None:
-        """The last line counts, also without its end."""
-        if self._rest:
-            self._lines.append(self._rest)
-            self._rest = b""
-        self._no_more = True
+        self._lines.end()
         self._go_on()
 
     def writeConnectionLost(self) -> None:
         """Nobody reads, or the disk is full. Who has read enough wants no more of us; a full disk silences nobody."""
         self._status = FAILED
         self._broken = True
-        self._typed = False
+        self._typed = self._patience.endless = False
         if self._piped:
-            self._stop_taking()
+            self._lines.stop()
         else:
             self._complain("standard output cannot be written to")
-        self._wait(PATIENCE)
+        self._patience.begin()
         self._go_on()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -139,7 +130,7 @@ class PlainFace(Protocol):
         if again:
             self._complain("connected again" if nick == self._nick else f"connected again, as {nick}")
         else:
-            self._wait(PATIENCE)
+            self._patience.begin()
             self.show(welcome, own=False)
 
     def show(self, said: Said, own: bool) -> None:
@@ -151,38 +142,37 @@ class PlainFace(Protocol):
             self._write("".join([f"{line}\n" for line in self._look.lines(said, self.conversation)]))
 
     def question(self, dialogue: Dialogue, decided: Decided) -> bool:
-        if self._terminal is None or self._no_more:
+        if self._terminal is None or self._lines.over:
             self._hint = HINT
             return False
 
         def put_back(command: Command | None) -> None:
-            self._lines.extendleft(reversed(self._put_by))
-            self._put_by.clear()
+            self._lines.put_back()
             decided(command)
 
-        self._put_by, self._lines = self._lines, deque()
+        self._lines.put_by()
         self._interview.begin(dialogue, put_back)
         self._regulate()
         return True
 
     def moved(self) -> None:
         if self.conversation.under_way < self._under_way or not self.conversation.under_way:
-            self._wait(PATIENCE)
+            self._patience.begin()
         self._go_on()
 
     def away(self, why: str) -> None:
         self._complain(f"{why}; trying again")
         self._nick = self.conversation.nick
         if not self.conversation.under_way:
-            self._wait(PATIENCE)
+            self._patience.begin()
         self._go_on()
 
     def over(self, why: str = "") -> None:
         if self.ended.called:
             return
-        self._stop_taking()
+        self._lines.stop()
         self._interview.end()
-        self._wait(0)
+        self._patience.end()
         lost = self.conversation.under_way
         if why:
             self._status = FAILED
@@ -198,25 +188,25 @@ class PlainFace(Protocol):
 
     def leave(self) -> None:
         """Leave at once, whatever is under way."""
-        self._stop_taking()
+        self._lines.stop()
         self._interview.end()
         self._leave()
 
     def _go_on(self) -> None:
         conversation = self.conversation
         while self._lines and (self._interview.under_way or conversation.takes_more):
-            line = self._lines.popleft()
+            line = self._lines.take()
             if self._interview.under_way:
                 self._interview.answer(TEXT.reply(line) or "")
             else:
                 self._obey(line)
-        if self._no_more and self._interview.under_way:
+        if self._lines.over and self._interview.under_way:
             self._interview.cancel()
         conversation.send()
         before, self._under_way = self._under_way, conversation.under_way
         if self._under_way and not before:
-            self._wait(PATIENCE)
-        if self._no_more and not self._lines and not self._under_way and not conversation.entering:
+            self._patience.begin()
+        if self._lines.over and not self._lines and not self._under_way and not conversation.entering:
             self._leave()
         self._regulate()
 
@@ -225,11 +215,11 @@ class PlainFace(Protocol):
             if line.endswith(CUT):
                 raise Refused("line_too_long", f"a line has at most about {MAX_LINE} bytes; yours was not said")
             command = TEXT.parse(line, True)
-            if command is None or (command.name == "say" and not command.words.strip()):
+            if command is None or (command.name == "say" and not (command.fields or command.words.strip())):
                 return
             if command.name == "quit":
                 self._reason = command.words
-                self._stop_taking()
+                self._lines.stop()
             else:
                 self._ask(command)
         except Refused as refused:
@@ -263,18 +253,12 @@ class PlainFace(Protocol):
         else:
             self._complain(words)
 
-    def _stop_taking(self) -> None:
-        self._no_more = True
-        self._rest = b""
-        self._lines.clear()
-        self._put_by.clear()
-
     def _leave(self) -> None:
         if self._left or self.ended.called:
             return
         self._left = True
         if self.conversation.leave(self._reason):
-            self._wait(LEAVE_TIMEOUT, self.over)
+            self._patience.only(LEAVE_TIMEOUT, self.over)
         else:
             self.over()
 
@@ -282,7 +266,9 @@ class PlainFace(Protocol):
         """Read on when what was read has been asked, and more may be."""
         transport: Any = self.transport
         takes_more = self.conversation.takes_more or self._interview.under_way
-        reads = takes_more and not self._lines and not self._no_more
+        # What a person types before they see whether a room is open to them has to be known from what they type after.
+        ahead = self._typed and self.conversation.moving
+        reads = (ahead or (takes_more and not self._lines)) and not self._lines.over
         if transport is not None and reads != self._reading and not self.ended.called:
             self._reading = reads
             if reads:
@@ -294,21 +280,8 @@ class PlainFace(Protocol):
         if self.transport is not None:
             self.transport.write(text.encode())
 
-    # What lasts too long
-
-    def _wait(self, seconds: float, then: Callable[[], None] | None = None) -> None:
-        """From now on wait so long, and no longer; 0 for not at all."""
-        timer, self._timer = self._timer, None
-        if timer is not None:
-            timer.cancel()
-        if seconds and (then or not self._typed):
-            self._timer = self._clock.callLater(seconds, self._out_of_patience, then)
-
-    def _out_of_patience(self, then: Callable[[], None] | None) -> None:
-        self._timer = None
-        if then is not None:
-            then()
-        elif self.conversation.under_way or not self.conversation.takes_more:
+    def _out_of_patience(self) -> None:
+        if self.conversation.under_way or not self.conversation.takes_more:
             self.over(f"gave up: the server has confirmed nothing for {PATIENCE:g} seconds")
         else:
-            self._wait(PATIENCE)
+            self._patience.begin()
