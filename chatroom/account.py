@@ -5,7 +5,7 @@ Knows no password: what is kept of one is only carried.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -26,6 +26,8 @@ class Account(NamedTuple):
     operator: bool = False
     ignored: Mapping[str, str] = MappingProxyType({})
     """Whom they do not read: ids, and the nicknames under which they were put here."""
+    rooms: Sequence[str] = ()
+    """To which they return; none for the one in which everybody comes in."""
 
 
 def name_of(event: Event) -> Name:
@@ -117,6 +119,8 @@ class Accounts:
             case Kind.UNIGNORED:
                 gone = str(event.details.get("whom", ""))
                 account = account._replace(ignored={id: nick for id, nick in account.ignored.items() if id != gone})
+            case Kind.ROOMS:
+                account = account._replace(rooms=tuple(map(str, event.details.get("rooms", ()))))
         self._accounts[account.id] = account
 
     def _forget(self, event: Event) -> None:

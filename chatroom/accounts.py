@@ -223,7 +223,7 @@ async def set_password(chat: Chat, account: Account, password: str, but: Device 
         await _saved(chat, "the password", (SERVER_LOG, changed), *(person.parting(but) if person else ()))
         if person:
             person.dismiss(Refused("password_changed", "the password was changed; log in again"), but)
-    await chat.tidy()
+    await chat.tidy.now()
 
 
 async def forget(chat: Chat, account: Account) -> None:
@@ -236,7 +236,7 @@ async def forget(chat: Chat, account: Account) -> None:
         await _saved(chat, account.name.shown, (SERVER_LOG, forgotten), *(person.leaving("") if person else ()))
         if person:
             person.dismiss(Refused("forgotten", "your account is no more; farewell"))
-    await chat.tidy()
+    await chat.tidy.now()
 
 
 async def ignore(chat: Chat, person: Person, id: str, nick: str, ignored: bool) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from .chat import Plaintext
 from .request import Refused
 from .session import Session
+from .settings import Plaintext
 
 AGAIN = (
     "login_failed", "too_many_logins", "password_weak", "password_invalid", "passwords_differ", "password_wrong",

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from enum import Enum
 from itertools import count
 from secrets import token_hex
 from typing import Any
@@ -14,81 +12,28 @@ from twisted.internet.defer import Deferred, DeferredLock, ensureDeferred, gathe
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .account import Account, Accounts
+from .account import Account, Accounts, forms_of
 from .attempts import Attempts, Registrations
 from .connections import Connections
 from .directory import SERVER_LOG, Directory
-from .event import NO_DETAILS, Event, Kind, Position, person_of
-from .inbox import inbox_log
+from .door import Door
+from .event import NO_DETAILS, Entry, Event, Kind, person_of
 from .journal import Journal
-from .names import TABLES, Name, nickname
+from .names import TABLES, Name
+from .opened import Opened
 from .person import Device, Person, digest
 from .request import Refused
+from .rights import Role
 from .room import Room
-from .seams import Batch, Clock, Hasher, Login, NotSaved, Redactable, Repeated, Storage
+from .seams import Batch, Clock, Hasher, Login, NotSaved, Repeated, Storage
+from .settings import Settings
+from .tidy import Tidy
 
 SAVE_AGAIN = 1.0
 """Seconds until what must not be lost (who left) is appended again after the storage could not save it."""
 
-TIDY_AGAIN = 60.0
-"""Seconds until it is tried again to take something out of the storage: the whole of it is looked through."""
-
 CLAIM_CODE_BYTES = 8
 """64 bits: who may guess five times a minute never finds it."""
-
-
-class Plaintext(Enum):
-    """What to do with a password that came over a connection which others can read."""
-
-    ALLOW = "allow"
-    WARN = "warn"
-    REFUSE = "refuse"
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What an operator chooses about the chat itself."""
-
-    server_name: str = "chatroom"
-    version: str = ""
-    room: str = "lobby"
-    motd: Sequence[str] = ()
-    history: int = 20
-    """Lines of talk shown to who enters."""
-    nickname: Callable[[str], Name] = field(default=nickname)
-    """What a nickname may be."""
-    line_interval: float = 1 / 5
-    """Seconds in which a connection earns one line of input."""
-    line_burst: int = 30
-    """Lines of input at once before they must be earned: a paste of a screenful."""
-    greeting_timeout: float = 60.0
-    """Seconds from connecting within which a stranger says a nickname."""
-    connections: int = 10_000
-    """Connections in all."""
-    connections_per_address: int = 100
-    """Connections from one IPv4 address or IPv6 /64: a large office behind one address is below it."""
-    grace: float = 120.0
-    """Seconds within which who lost the connection may come back, unnoticed by others."""
-    stalled_timeout: float = 300.0
-    """Seconds after the last byte it took until a reader that takes no more is let go."""
-    operators: Collection[Name] = ()
-    """Accounts that are operators: these names, and what looks like them, are registered only by who is at this machine or
-    has the claim code."""
-    registration: bool = True
-    """Whether people may make accounts themselves."""
-    guests: bool = True
-    """Whether one may chat without an account."""
-    password: str = ""
-    """What who has no account is asked for first; empty for nothing."""
-    plaintext: Plaintext = Plaintext.WARN
-    """What becomes of passwords over connections that others can read."""
-    logins_a_minute: int = 5
-    """Wrong passwords for one account from one address that are looked at: enough for who mistypes, and nothing for who
-    guesses; 0 for any."""
-    logins_of_address_a_minute: int = 20
-    """Those to all accounts together: several people may share an address, and names can be guessed too; 0 for any."""
-    registrations_an_hour: int = 10
-    """Accounts made from one address: each takes a nickname from everybody else; 0 for any."""
 
 
 class Chat:
@@ -112,11 +57,13 @@ class Chat:
         self.clock = clock
         self.login = login
         self.hasher = hasher
-        self.directory = Directory(accounts)
+        self.directory = Directory(accounts, clock.seconds)
         self.connections = Connections(settings.connections, settings.connections_per_address)
         self.attempts = Attempts(clock, settings.logins_a_minute, settings.logins_of_address_a_minute)
         self.registrations = Registrations(clock, settings.registrations_an_hour)
+        self.tidy = Tidy(self, settings.retention, settings.addresses_for)
         self.rooms: dict[str, Room] = {}
+        """By folded name."""
         self.people: dict[str, Person] = {}
         """Who is here, by id."""
         self.devices: dict[str, Device] = {}
@@ -141,14 +88,18 @@ class Chat:
         """Take up the logs where the storage has them; to be awaited before anyone comes in. Until the storage can save,
         which a full disk may prevent, it is tried again. Raises Refused for a storage that a newer server wrote."""
         await self.open_directory(storage)
-        room = Room(self.settings.room, storage)
-        await room.open()
-        self.rooms[room.name] = room
-        await self._start(room)
+        for name in self.settings.rooms:
+            if self.directory.rooms.like(name) is None:
+                details = {"name": name.shown, **forms_of(name)}
+                await self.save_surely([(SERVER_LOG, self.event(Kind.OPENED, details=details))])
+        for opened in self.directory.rooms:
+            await self.open_room(opened)
+        await self._start()
         if not self.directory.accounts.started_before:
             self.claim_code = token_hex(CLAIM_CODE_BYTES)
             await self.save_surely([(SERVER_LOG, self.event(Kind.CODE, details={"digest": digest(self.claim_code)}))])
-        self._tidy_again()  # what the server was stopped before it was done
+        self.tidy.soon()  # what the server was stopped before it was done
+        self.tidy.expiring()
 
     async def open_directory(self, storage: Storage) -> None:
         """Take up the server's own log only: enough to look after accounts."""
@@ -157,7 +108,40 @@ class Chat:
         await _refuse_newer_tables(storage)
         await self.directory.open(storage)
 
-    async def _start(self, room: Room) -> None:
+    async def open_room(self, opened: Opened) -> Room:
+        """Take up a room's log."""
+        name = opened.name
+        if name.folded not in self.rooms:
+            door = Door(self.clock, self.settings.presence_burst)
+            room = Room(name, opened.by, self.storage, door, self._parted)
+            await room.open()
+            self.rooms.setdefault(name.folded, room)
+        return self.rooms[name.folded]
+
+    def close_room(self, room: Room) -> None:
+        """It is there no more."""
+        del self.rooms[room.forms.folded]
+        room.log.close()
+
+    @property
+    def entrance(self) -> Room:
+        """The room in which everybody comes in."""
+        name = self.settings.rooms[0]
+        opened = self.directory.rooms.like(name)
+        return self.rooms[opened.name.folded if opened else name.folded]
+
+    def find_room(self, name: str) -> Room | None:
+        """The room of this name, in whatever case; None when there is none."""
+        try:
+            return self.rooms.get(self.settings.room_name(name).folded)
+        except Refused:
+            return None
+
+    def _parted(self, room: Room, entry: Entry) -> None:
+        if person := self.people.get(entry.event.by):
+            person.parted(room, entry)
+
+    async def _start(self) -> None:
         """Tell that nobody is here but who may still come back, and expect them."""
         directory = self.directory
         devices: dict[str, list[tuple[str, str]]] = {}
@@ -165,61 +149,25 @@ class Chat:
             devices.setdefault(person_of(by), []).append((token, by))
         names = {claim.by: claim.name for claim in directory.claims()}
         forgotten = directory.accounts.forgotten()  # killed before it was told that they left
-        kept = {id: names[id] for id in room.members.nicks if id in names and id in devices and id not in forgotten}
+        kept = {id: name for id, name in names.items() if id in devices and id not in forgotten}
         details = {
-            "kept": {id: [*name] for id, name in kept.items()},
             "devices": {token: by for id in kept for token, by in devices[id]},
             "away": {id: directory.away[id] for id in kept if id in directory.away},
             "tables": TABLES,
         }
-        started = self.event(Kind.STARTED, details=details)
-        await self.save_surely([(SERVER_LOG, started), (room.log.name, started)])
+        started = [(SERVER_LOG, self.event(Kind.STARTED, details={"kept": _forms(kept), **details}))]
+        inside = {room: {id: kept[id] for id in room.members.nicks if id in kept} for room in self.rooms.values()}
+        started += [
+            (room.log.name, self.event(Kind.STARTED, details={"kept": _forms(names)}))
+            for room, names in inside.items()
+            if room.members.nicks or room is self.entrance
+        ]
+        await self.save_surely(started)
         for id, name in kept.items():
-            person = Person(self, id, name, room, started.time)
+            rooms = tuple(room for room, names in inside.items() if id in names)
+            person = Person(self, id, name, rooms, started[0][1].time)
             for token, by in devices[id]:
                 Device(person, by, token).linger(self.settings.grace)
-
-    async def tidy(self) -> None:
-        """Take out of the storage what is to be there no more: what is kept of passwords that count no more; of who is no
-        account any more the nickname in all that they said, and their inbox. What cannot be done now is tried again."""
-        async with self.alone(""):
-            try:
-                for id, position in tuple(self.directory.accounts.stale.items()):
-                    await self._blank(id, position)
-                await self.journal.settled()
-                for id, nick in tuple(self.directory.accounts.forgotten().items()):
-                    await self._forget(id, nick)
-            except NotSaved as why:
-                if not self.stopping:
-                    self._log.warn("what is to be forgotten is still in the storage: {words}", words=why.words)
-                    self.clock.callLater(TIDY_AGAIN, self._tidy_again)
-
-    def _tidy_again(self) -> None:
-        ensureDeferred(self.tidy()).addErrback(self.bug)
-
-    async def _blank(self, id: str, position: Position) -> None:
-        stale = self.directory.accounts.stale
-        del stale[id]
-        if isinstance(self.storage, Redactable):
-            try:
-                await self.storage.blank(SERVER_LOG, id, "hash", position)
-            except NotSaved:
-                stale.setdefault(id, position)  # unless yet another has come meanwhile
-                raise
-
-    async def _forget(self, id: str, nick: str) -> None:
-        self._rename(id, nick)
-        if isinstance(self.storage, Redactable):
-            await self.storage.rename(id, nick)
-            self._rename(id, nick)  # what was read from it meanwhile
-            await self.storage.erase(inbox_log(id))
-        await self.save_surely([(SERVER_LOG, self.event(Kind.ERASED, id, nick))])
-
-    def _rename(self, id: str, nick: str) -> None:
-        """In all logs that are in memory."""
-        inboxes = [person.inbox for person in self.people.values() if person.inbox]
-        for log in [*(room.log for room in self.rooms.values()), *(inbox.log for inbox in inboxes)]:
-            log.rename(id, nick)
 
     def bug(self, failure: Failure) -> None:
         """What nobody waits for failed."""
@@ -246,6 +194,14 @@ class Chat:
         """Unique over all nodes and restarts."""
         return f"{self._stamp}{next(self._counter):x}"
 
+    def milliseconds(self) -> int:
+        """The time of what happens now, since 1970. It never goes back, whatever the clock does."""
+        return self._tick()
+
+    def new_moment(self) -> None:
+        """What happens from now on is later than all before."""
+        self._time = max(self._time + 1, int(self._now() * 1000))
+
     def event(
         self, kind: Kind, by: str = "", nick: str = "", text: str = "", details: Mapping[str, Any] = NO_DETAILS
     ) -> Event:
@@ -262,6 +218,15 @@ class Chat:
     def _tick(self) -> int:
         self._time = max(self._time, int(self._now() * 1000))
         return self._time
+
+    def role(self, id: str, room: Room | None = None) -> Role:
+        """What somebody who is here, or has an account, is to the server, or in a room."""
+        account = self.directory.accounts.get(id)
+        if account is None:
+            return Role.GUEST
+        if self.is_operator(account):
+            return Role.OPERATOR
+        return (room.rules.role(id) if room else None) or Role.ACCOUNT
 
     def is_operator(self, account: Account) -> bool:
         return account.operator or any(account.name.folded == name.folded for name in self.settings.operators)
@@ -285,11 +250,11 @@ class Chat:
     async def save_surely(self, events: Batch) -> None:
         """Append what must not be lost, such as that somebody left: again and again, until the storage saves it."""
         while await self.save(events):
-            await self._pause()
+            await self.pause(SAVE_AGAIN)
 
-    async def _pause(self) -> None:
+    async def pause(self, seconds: float) -> None:
         again: Deferred[None] = Deferred()
-        self.clock.callLater(SAVE_AGAIN, again.callback, None)
+        self.clock.callLater(seconds, again.callback, None)
         await again
 
     async def save(self, events: Batch) -> NotSaved | None:
@@ -297,6 +262,10 @@ class Chat:
         outcomes: list[NotSaved | Repeated] = []
         await self.journal.settled(self.journal.append(events, outcomes.append))
         return next((outcome for outcome in outcomes if isinstance(outcome, NotSaved)), None)
+
+
+def _forms(names: Mapping[str, Name]) -> dict[str, list[str]]:
+    return {id: [*name] for id, name in names.items()}
 
 
 async def _refuse_newer_tables(storage: Storage) -> None:

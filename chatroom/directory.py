@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .account import Accounts, name_of
 from .event import Entry, Kind, Sort
 from .names import Name
+from .opened import OpenedRooms
 from .recall import since_start, state
 from .request import Refused
+from .rules import Rules
 from .seams import Storage
 
 SERVER_LOG = "server"
@@ -27,8 +29,11 @@ class Directory:
     """Nicknames in use. Two that fold alike, or look alike, count as the same. Who claims one that another has, does so in
     vain: the first entry counts."""
 
-    def __init__(self, accounts: Accounts) -> None:
+    def __init__(self, accounts: Accounts, seconds: Callable[[], float]) -> None:
         self.accounts = accounts
+        self.rooms = OpenedRooms()
+        self.rules = Rules(seconds)
+        """Of the whole server."""
         self.devices: dict[str, str] = {}
         """By digest of what can come back after a lost connection: by whom."""
         self.away: dict[str, str] = {}
@@ -100,6 +105,8 @@ class Directory:
         event = entry.event
         if event.kind.sort is Sort.STATE:
             self.accounts.fold(entry)
+            self.rooms.fold(entry)
+            self.rules.fold(entry)
             return
         match event.kind:
             case Kind.CLAIMED:

@@ -4,19 +4,26 @@ in the same welcome.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from secrets import token_hex
+from types import MappingProxyType
 from typing import NamedTuple
 
+from . import naming
 from .account import Account
 from .accounts import admit, checked, register_stranger, still
 from .asking import ask_password, may_send_password, warn_of_plaintext
+from .bans import Who
+from .chat import Chat
 from .event import Entry, Position, person_of
 from .inbox import Inbox, check_position
+from .joining import is_open, no_room, place_of, put_out_banned, refuse_banned, refuse_guests, rooms_for, who
 from .names import Name
 from .person import Device, Person, digest
 from .reading import Reading
-from .request import Refused, Welcome
-from .room import Arrival
+from .recall import recall
+from .request import Arrived, Refused, Welcome
+from .room import Room
 from .session import Session
 
 TOKEN_BYTES = 16
@@ -26,15 +33,21 @@ GUEST_BYTES = 3
 """Of the name that a guest gets whose nickname is an account's."""
 
 
-class Wish(NamedTuple):
-    """What who comes in wants to be shown: the positions after which to read on, or so many lines of history."""
+NO_ROOMS: Mapping[str, str | None] = MappingProxyType({})
 
-    after: str | None = None
+
+class Wish(NamedTuple):
+    """What who comes in wants: rooms, the positions after which to read on there, or so many lines of history."""
+
+    rooms: Mapping[str, str | None] = NO_ROOMS
     inbox: str | None = None
     history: int | None = None
 
 
 NO_WISH = Wish()
+
+Starts = Mapping[Room, Position | None]
+"""Rooms to come into, and the positions after which to read on there, if told."""
 
 
 async def enter(session: Session, nickname: str, password: str = "", wish: Wish = NO_WISH) -> None:
@@ -92,11 +105,16 @@ def _ask_for_nickname(session: Session) -> None:
 
 
 async def _enter_as_guest(session: Session, name: Name, wish: Wish) -> None:
-    chat, room = session.chat, session.entrance
-    start = None if wish.after is None else room.log.position(wish.after)
+    chat = session.chat
+    starts = _starts(chat, wish, lambda room: not room.rules.private)
     id, token = chat.new_id(), _token(session)
-    device, arrival = await Person.enter(chat, id, name, room, id, _digest(token))
-    await _welcome(session, device, token, arrival, start, wish)
+    asking = who(chat, id, name, session.peer.address)
+    refuse_banned(chat, asking)
+    refuse_guests(chat, id)
+    rooms, refused = rooms_for(chat, asking, [*starts] or [chat.entrance])
+    where = place_of(session.peer.address)
+    device, arrived = await naming.enter(chat, id, name, tuple(rooms), id, _digest(token), where)
+    await _welcome(session, device, token, arrived, starts, wish, refused=refused)
 
 
 async def log_in(session: Session, nickname: str, password: str, wish: Wish = NO_WISH) -> None:
@@ -110,7 +128,9 @@ async def log_in(session: Session, nickname: str, password: str, wish: Wish = NO
 async def come_in(session: Session, account: Account, wish: Wish) -> None:
     """Be this account, as was proved, on one more device."""
     chat = session.chat
-    start = None if wish.after is None else session.entrance.log.position(wish.after)
+    asking = who(chat, account.id, account.name, session.peer.address)
+    refuse_banned(chat, asking)
+    starts = _starts(chat, wish, lambda room: is_open(chat, account.id, room) or room.name in account.rooms)
     if wish.inbox is not None:
         await check_position(chat.storage, account.id, wish.inbox)
     token = _token(session)
@@ -118,32 +138,41 @@ async def come_in(session: Session, account: Account, wish: Wish) -> None:
     # that does not read must not keep the others out.
     async with chat.alone(account.id):
         still(chat, account)
-        device, arrival = await _be_here(session, account, token)
+        device, arrived, refused = await _be_here(session, account, token, asking, [*starts])
         try:
             inbox = await device.person.open_inbox()
         except BaseException:
             device.leave()
             raise
-    await _welcome(session, device, token, arrival, start, wish, inbox, news=wish.inbox is None)
+    await _welcome(session, device, token, arrived, starts, wish, inbox, refused=refused, news=wish.inbox is None)
 
 
-async def _be_here(session: Session, account: Account, token: str) -> tuple[Device, Arrival]:
+async def _be_here(
+    session: Session, account: Account, token: str, asking: Who, wanted: list[Room]
+) -> tuple[Device, list[Arrived], list[Refused]]:
     """A new device of the account, who enters with it or is here already."""
-    chat, room = session.chat, session.entrance
+    chat = session.chat
     by = f"{account.id}/{chat.new_id()}"
     guest = session.device.person if session.device else None
     person = chat.people.get(account.id)
     if person is None:
-        if account.id in chat.leaving:  # until that is told, who comes would be taken for having left after it
-            await chat.journal.settled()
-            if account.id in chat.leaving:
-                raise Refused("not_saved", "that you left before is not saved yet; come again in a moment")
+        await naming.let_leave(
+            chat, lambda: account.id in chat.leaving
+        )  # else who comes would be taken for having left
+        if account.id in chat.leaving:
+            raise Refused("not_saved", "that you left before is not saved yet; come again in a moment")
         await _take_back(session, account.name, guest)
-        return await Person.enter(chat, account.id, account.name, room, by, _digest(token), guest)
+        known = [room for name in account.rooms if (room := chat.find_room(name))]
+        rooms, refused = rooms_for(chat, asking, [*known, *wanted, *(guest.rooms if guest else ())] or [chat.entrance])
+        where = place_of(session.peer.address)
+        device, arrived = await naming.enter(
+            chat, account.id, account.name, tuple(rooms), by, _digest(token), where, guest
+        )
+        return device, arrived, refused
     device = await person.attach(by, _digest(token))
     if guest:
         guest.leave(f"now {account.name.shown}")
-    return device, room.now(account.id, *[guest.id] if guest else ())
+    return device, [room.now(account.id, *[guest.id] if guest else ()) for room in person.rooms], []
 
 
 async def _take_back(session: Session, name: Name, but: Person | None) -> None:
@@ -153,7 +182,7 @@ async def _take_back(session: Session, name: Name, but: Person | None) -> None:
         guest = chat.people.get(id)
         if guest and guest is not but:
             other = chat.settings.nickname(f"guest-{token_hex(GUEST_BYTES)}")
-            await guest.rename(other)
+            await naming.rename(guest, other, chat)
             guest.tell(
                 f"{name.shown} is somebody's own, who has come; you are {other.shown} now, /nick NAME is another"
             )
@@ -164,39 +193,57 @@ async def resume(session: Session, token: str, wish: Wish) -> None:
     device = session.chat.devices.get(digest(token))
     if device is None:
         raise Refused("resume_unknown", "nobody is expected back with that; it was too late, or of another server")
-    room = device.person.room
-    start = None if wish.after is None else room.log.position(wish.after)
+    inside = [room.name for room in device.person.rooms]  # they may have been put out of others meanwhile
+    still_in = {name: after for name, after in wish.rooms.items() if name.removeprefix("#") in inside}
+    starts = _starts(session.chat, wish._replace(rooms=still_in), lambda room: True)
     inbox = await device.person.open_inbox()
     if session.chat.devices.get(digest(token)) is not device:  # their time was over meanwhile, or they were logged out
         raise Refused("resume_unknown", "nobody is expected back with that any more")
     if session.lost and device.connection:  # asked before it was lost, and they are back by a later one
         raise Refused("resumed", "you came back on another connection")
-    await _welcome(session, device, token, room.now(device.person.id), start, wish, inbox, again=True)
+    person = device.person
+    refuse_banned(session.chat, who(session.chat, person.id, person.name, session.peer.address))
+    arrived = [room.now(person.id) for room in person.rooms]
+    await _welcome(session, device, token, arrived, starts, wish, inbox, again=True)
+
+
+def _starts(chat: Chat, wish: Wish, may_know: Callable[[Room], bool]) -> Starts:
+    """The rooms that are wished for, and the positions after which to read on; raises Refused for what is not there."""
+    starts: dict[Room, Position | None] = {}
+    for name, after in wish.rooms.items():
+        room = chat.find_room(name)
+        if room is None or not may_know(room):
+            raise no_room(name)
+        starts[room] = None if after is None else room.log.position(after)
+    return starts
 
 
 async def _welcome(
     session: Session,
     device: Device,
     token: str,
-    arrival: Arrival,
-    start: Position | None,
+    arrived: list[Arrived],
+    starts: Starts,
     wish: Wish,
     inbox: Inbox | None = None,
     *,
+    refused: Sequence[Refused] = (),
     news: bool = False,
     again: bool = False,
 ) -> None:
-    """Be on this device from now on, told who is here; then read on from `start`, or from the arrival with history before.
-    `news`: private messages that have reached no other device are shown; `again`: the rest of them follows what was read."""
+    """Be on this device from now on, told who is here; then read on from `starts`, or from the arrival with history before.
+    `news`: private messages that have reached no other device are shown; `again`: the rest of them follows what was read;
+    `refused`: why one is not in some room."""
     if session.ended:  # meanwhile; and nobody was told how to come back
         if not again:
             device.leave()
         return
-    chat, wire, person = session.chat, session.wire, device.person
-    settings, was_here = chat.settings, session.device is not None
+    wire, person, settings = session.wire, device.person, session.chat.settings
+    was_here, before = (
+        session.device is not None,
+        {room.name: start for room, start in starts.items() if start is not None},
+    )
     history = settings.history if wish.history is None else wish.history
-    if start is not None:  # what is read from there on is history enough
-        arrival, history = Arrival(start, arrival.others), 0
     begin: Position | None = None
     if inbox:
         begin = inbox.log.tip if wish.inbox is None else inbox.log.position(wish.inbox)
@@ -205,19 +252,36 @@ async def _welcome(
     if settings.motd and not (was_here or again):
         session.told("\n".join(settings.motd))
     reading = session.be(device)
-    names = (person.name.shown, settings.server_name, settings.version, person.room.name)
-    welcome = wire.welcome(Welcome(*names, *arrival, token, person.account is not None, begin))
+    # What is read from a position on is history enough.
+    places = [each._replace(position=before.get(each.room, each.position)) for each in _first(device, arrived)]
+    names = (person.name.shown, settings.server_name, settings.version)
+    welcome = wire.welcome(Welcome(*names, places, token, person.account is not None, begin))
     if wire.welcomes_first:
         session.outlet.write(welcome)
-    if not was_here:
-        await reading.recall(person.room.log, history, until=arrival.position)
+    rooms = {room.name: room for room in person.rooms}
+    for each in places:
+        if not was_here and each.room not in before and each.room in rooms:
+            log = rooms[each.room].log
+            await reading.recall(log, recall(log, history, until=each.position), len(places) > 1)
     if not wire.welcomes_first:
         session.outlet.write(welcome)
+    for why in refused:
+        session.told_no(why)
     if inbox and begin is not None:
         if news:
             await _tell_news(session, reading, inbox, begin)
         reading.read_inbox(begin)
-    reading.read_room(arrival.position)
+    for each in places:
+        if each.room in rooms:
+            reading.read_room(rooms[each.room], each.position)
+    if not again:
+        await put_out_banned(session.chat, person, person.rooms)
+
+
+def _first(device: Device, arrived: list[Arrived]) -> list[Arrived]:
+    """The room in which they talk stands first."""
+    talks = device.room.name if device.room else ""
+    return sorted(arrived, key=lambda each: each.room != talks)
 
 
 async def _tell_news(session: Session, reading: Reading, inbox: Inbox, until: Position) -> None:

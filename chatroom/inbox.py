@@ -9,7 +9,7 @@ from typing import Protocol
 
 from twisted.internet.defer import ensureDeferred
 
-from .event import Entry, Event, Kind, Position, person_of
+from .event import INBOX, Entry, Event, Kind, Position, person_of
 from .log import Log
 from .recall import RECALL_ENTRIES
 from .seams import Batch, Clock, Delayed, NotSaved, Storage
@@ -38,7 +38,7 @@ def inbox_log(id: str) -> str:
 
 async def check_position(storage: Storage, id: str, text: str) -> None:
     """Raises Refused for what is no position in somebody's inbox, which need not be open."""
-    log = Log(inbox_log(id), storage, lambda entries: None)
+    log = Log(inbox_log(id), storage, lambda entries: None, INBOX)
     newest = await storage.read(log.name, limit=1)
     log.tip = newest[-1].position if newest else storage.start
     log.position(text)
@@ -49,7 +49,7 @@ class Inbox:
 
     def __init__(self, server: Server, id: str, taken: Callable[[], Position | None]) -> None:
         """`taken` tells up to where it has certainly reached the owner: the furthest of their connections."""
-        self.log = Log(inbox_log(id), server.storage, self._came)
+        self.log = Log(inbox_log(id), server.storage, self._came, INBOX)
         self.read: Position = server.storage.start
         self._noted = self.read
         self.last: Event | None = None
@@ -102,10 +102,10 @@ class Inbox:
 
     def _came(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
-            if entry.event.kind is Kind.PRIVATE:
+            if entry.event.kind in INBOX:
                 self.soon()
-                if person_of(entry.event.by) != self._id:
-                    self.last = entry.event
+            if entry.event.kind is Kind.PRIVATE and person_of(entry.event.by) != self._id:
+                self.last = entry.event
 
     def soon(self) -> None:
         """Something is shown: note in a while how far it was read."""

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 
 from twisted.internet.defer import Deferred, ensureDeferred, succeed
 from twisted.python.failure import Failure
 
-from .event import TALK, Entry, Position, Sort, renamed
+from .event import HISTORY, Entry, Kind, Position, Sort, amended, renamed
+from .kept import TALK_ENTRIES, KeptTalk
 from .page import Page, Reader, page_of, size_of
 from .request import Refused
 from .seams import Format, Storage
@@ -25,13 +26,6 @@ storage."""
 
 PAGES_BYTES = 1024 * 1024
 """Rendered pages kept of each log; past it they are rendered anew for who still needs them."""
-
-TALK_ENTRIES = 256
-"""Newest entries of talk kept in memory of each log, for all who enter: more than the history most are shown."""
-
-TALK_BYTES = 256 * 1024
-"""Of these, reckoned as the tail is, so that long ones do not fill the memory of a server with many inboxes: 256 entries
-of a kilobyte, when nearly all are far shorter."""
 
 READ_ENTRIES = 256
 """Entries read from the storage at a time for a reader behind the tail: about one page of ordinary lines."""
@@ -49,50 +43,66 @@ class Log:
     tip: Position
     """Where the newest entry stands; the log's start while it is empty."""
 
-    def __init__(self, name: str, storage: Storage, fold: Callable[[Sequence[Entry]], None]) -> None:
-        """`fold` is given what was committed before any reader is."""
+    def __init__(
+        self,
+        name: str,
+        storage: Storage,
+        fold: Callable[[Sequence[Entry]], None],
+        kinds: Collection[Kind] = HISTORY,
+    ) -> None:
+        """`fold` is given what was committed before any reader is; `kinds` are those that `talk` gives."""
         self.name = name
         self._storage = storage
         self._fold = fold
+        self._kinds = kinds
         self._tail: list[Entry] = []
         self._tail_size = 0
         self._batches: deque[tuple[int, int]] = deque()
         """Entries and size of each batch in the tail."""
         self._pages: dict[tuple[Format, Position], Page] = {}
         self._pages_size = 0
-        self._talk: deque[Entry] = deque()
-        self._talk_size = 0
-        self._all_talk_kept = True
+        self._talk = KeptTalk()
+        self._amended: dict[Position, str | None] = {}
+        """What the storage is being told to have read otherwise."""
+        self._ends: dict[Reader, Position] = {}
+        """Readers who are shown no more than up to here."""
         self._live: defaultdict[Format, set[Reader]] = defaultdict(set)
         """Readers who stand at the tip and take more: they get each page as it comes. All others are held up or catching up."""
 
     async def open(self) -> None:
         """Take up the log where the storage has it; to be awaited before anything else."""
-        start = self.tip = self._floor = await self._storage.follow(self.name, self._committed)
-        newest = await self._storage.read(self.name, limit=TALK_ENTRIES, kinds=TALK)
-        if self._all_talk_kept:  # else more came meanwhile than is kept, and what was before is not next to it
-            before = [entry for entry in newest if entry.position <= start]
-            before.reverse()
-            self._talk.extendleft(before)
-            self._talk_size += size_of(before)
-            self._all_talk_kept = len(newest) < TALK_ENTRIES
-            self._trim_talk()
+        self._start = self.tip = self._floor = await self._storage.follow(self.name, self._committed)
 
     def close(self) -> None:
         """Follow it no more: nobody reads it here now."""
         self._storage.unfollow(self.name, self._committed)
 
-    def talk(self, before: Position | None, limit: int) -> Deferred[list[Entry]]:
+    def rest(self) -> None:
+        """Nobody reads it for now: keep nothing of it in memory."""
+        if any(self._live.values()):
+            return
+        self._start = self._floor = self.tip
+        self._tail, self._tail_size = [], 0
+        self._batches.clear()
+        self._forget_pages()
+        self._talk = KeptTalk()
+
+    async def talk(self, before: Position | None, limit: int) -> list[Entry]:
         """The newest `limit` entries of talk (before a position), oldest first: from memory where they are there, since
         everyone who enters asks for the same few."""
-        kept = [entry for entry in self._talk if before is None or entry.position < before]
-        if len(kept) >= limit or self._all_talk_kept:
-            return succeed(kept[-limit:] if limit else [])
-        return self._storage.read(self.name, before=before, limit=limit, kinds=TALK)
+        while not (talk := self._talk).loaded:
+            start = self._start
+            newest = self.now(await self._storage.read(self.name, limit=TALK_ENTRIES, kinds=self._kinds))
+            if talk is self._talk and not talk.loaded:  # else somebody who asked at the same time was faster
+                talk.load(newest, start, whole=len(newest) < TALK_ENTRIES)
+        kept = talk.newest(before, limit)
+        if kept is not None:
+            return kept
+        return self.now(await self._storage.read(self.name, before=before, limit=limit, kinds=self._kinds))
 
-    def talk_after(self, after: Position, limit: int) -> Deferred[list[Entry]]:
+    async def talk_after(self, after: Position, limit: int) -> list[Entry]:
         """The `limit` entries of talk that follow a position."""
-        return self._storage.read(self.name, after=after, limit=limit, kinds=TALK)
+        return self.now(await self._storage.read(self.name, after=after, limit=limit, kinds=self._kinds))
 
     def position(self, text: str) -> Position:
         """The position that was told in these words; raises Refused, telling what there is, when it is none of this log."""
@@ -114,6 +124,8 @@ class Log:
         while reader.takes_more() and not reader.busy:
             if reader.waiting and reader.waiting[0][0] <= reader.cursor:
                 reader.waiting.pop(0)[1].callback(None)
+            elif reader in self._ends:
+                self._show_to_the_end(reader, self._ends[reader])
             elif reader.cursor == self.tip:
                 self._live[reader.format].add(reader)
                 return
@@ -122,14 +134,31 @@ class Log:
             else:
                 reader.take(self._page(reader.format, reader.cursor))
 
+    def end(self, reader: Reader, position: Position) -> None:
+        """Show the reader all up to a position, and nothing behind it."""
+        self.hold(reader)
+        self._ends[reader] = position
+        self.advance(reader)
+
+    def _show_to_the_end(self, reader: Reader, end: Position) -> None:
+        if end <= reader.cursor:
+            self.stop(reader)
+        elif reader.cursor < self._floor:
+            ensureDeferred(self._catch_up(reader)).addErrback(self._let_go, reader)
+        else:
+            start, stop = (bisect_right(self._tail, place, key=_position) for place in (reader.cursor, end))
+            reader.take(page_of(self.name, self._tail[:stop], start, reader.format))
+
     async def _catch_up(self, reader: Reader) -> None:
         """Show what is in the tail no longer."""
         reader.busy = True
-        while reader.cursor < self._floor and reader.takes_more():
-            floor = self._floor
-            entries = await self._storage.read(self.name, after=reader.cursor, limit=READ_ENTRIES)
+        while reader.cursor < (end := min(self._floor, self._ends.get(reader, self._floor))) and reader.takes_more():
+            entries = self.now(await self._storage.read(self.name, after=reader.cursor, limit=READ_ENTRIES))
+            if reader in self._ends:
+                end = min(end, self._ends[reader])
+                entries = [entry for entry in entries if entry.position <= end]
             if not entries:
-                reader.cursor = floor  # the storage keeps nothing of what lay between
+                reader.cursor = end  # the storage keeps nothing of what lay between
             while entries and reader.takes_more():
                 reader.take(Page(self.name, entries, reader.format))
                 entries = entries[bisect_right(entries, reader.cursor, key=_position) :]
@@ -155,6 +184,7 @@ class Log:
     def stop(self, reader: Reader) -> None:
         """The reader leaves for good. What waits for it to be shown something waits no longer."""
         self.hold(reader)
+        self._ends.pop(reader, None)
         reader.stopped = True
         while reader.waiting:
             reader.waiting.pop(0)[1].callback(None)
@@ -175,10 +205,9 @@ class Log:
         self._tail += entries
         self._tail_size += size
         self._batches.append((len(entries), size))
-        talk = [entry for entry in entries if entry.event.kind.sort is _TALK]
-        self._talk += talk
-        self._talk_size += size if len(talk) == len(entries) else size_of(talk)
-        self._trim_talk()
+        kinds = self._kinds
+        talk = [entry for entry in entries if entry.event.kind in kinds]
+        self._talk.add(talk, size if len(talk) == len(entries) else size_of(talk))
         self._fold(entries)
         for format, live in tuple(self._live.items()):
             self._deliver(format, live, cursor)
@@ -215,6 +244,8 @@ class Log:
             self._pages[format, cursor] = page
         return page
 
+    # What is read otherwise than it was
+
     def rename(self, id: str, nick: str) -> None:
         """What somebody did is read under this nickname from now on; as the storage does it for what is here no longer."""
 
@@ -222,19 +253,45 @@ class Log:
             event = renamed(entry.event, id, nick)
             return entry if event is entry.event else entry._replace(event=event)
 
+        self._read_otherwise(read_now)
+
+    def amend(self, texts: Mapping[Position, str | None]) -> None:
+        """What stands at these positions is read so from now on, also while the storage does not know of it yet."""
+        self._amended.update(texts)
+        self._read_otherwise(self._now)
+
+    def amended(self, positions: Iterable[Position]) -> None:
+        """The storage gives it so by itself."""
+        for position in positions:
+            self._amended.pop(position, None)
+
+    def forget(self, time: int) -> None:
+        """Keep no talk in memory from before a time."""
+        self._talk.drop(time)
+
+        def read_now(entry: Entry) -> Entry:
+            old = entry.event.kind.sort is _TALK and entry.event.time < time
+            return entry._replace(event=amended(entry.event, None)) if old else entry
+
+        self._read_otherwise(read_now)
+
+    def now(self, entries: list[Entry]) -> list[Entry]:
+        """As they are to be read, also while the storage does not know of it yet."""
+        return list(map(self._now, entries)) if self._amended else entries
+
+    def _now(self, entry: Entry) -> Entry:
+        if entry.position not in self._amended:
+            return entry
+        return entry._replace(event=amended(entry.event, self._amended[entry.position]))
+
+    def _read_otherwise(self, read_now: Callable[[Entry], Entry]) -> None:
         self._tail[:] = map(read_now, self._tail)
-        self._talk = deque(map(read_now, self._talk))
+        self._talk.rewrite(read_now)
+        self._forget_pages()
+
+    def _forget_pages(self) -> None:
         self._pages.clear()
         self._pages_size = 0
-
-    def _trim_talk(self) -> None:
-        gone = [self._talk.popleft() for _ in range(len(self._talk) - TALK_ENTRIES)]
-        self._talk_size -= size_of(gone)
-        while self._talk_size > TALK_BYTES:
-            gone = [self._talk.popleft()]
-            self._talk_size -= size_of(gone)
-        if gone:
-            self._all_talk_kept = False
 
     def _trim(self) -> None:
         """Let go of the older half of the tail: of many batches at once, so that it costs little for each entry."""
@@ -245,5 +302,4 @@ class Log:
             self._tail_size -= size
         self._floor = self._tail[gone - 1].position
         del self._tail[:gone]
-        self._pages.clear()  # most begin before the floor now
-        self._pages_size = 0
+        self._forget_pages()  # most begin before the floor now

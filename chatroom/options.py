@@ -14,19 +14,17 @@ from twisted.cred.strcred import AuthOptionMixin
 from twisted.python import usage
 
 from . import __version__
-from .chat import Settings
 from .console import take_terminal
-from .names import LONGEST, Name, nickname
+from .names import LONGEST, Name, nickname, room_name
 from .protocols.line import LONGEST_LINE
 from .protocols.telnet import MAX_LINE
 from .request import Refused
+from .settings import Settings
+from .times import DAY, duration
 
 DEFAULT_LINE = "tcp:6000:interface=127.0.0.1"
 
 UNLIMITED = sys.maxsize
-
-ROOM_LONGEST = 50
-"""Characters of a room's name."""
 
 
 def whole(least: int, most: int = UNLIMITED) -> Callable[[str], int]:
@@ -76,11 +74,14 @@ def rate(value: str) -> tuple[float, int]:
     return (1 / a_second if a_second else 0.0), whole(1)(burst or str(DEFAULTS.line_burst))
 
 
-def room(value: str) -> str:
-    name = value.removeprefix("#")
-    if not 0 < len(name) <= ROOM_LONGEST or not name.isprintable() or " " in name or "#" in name:
-        raise ValueError(f"{value!r} cannot be a room's name: 1 to {ROOM_LONGEST} characters without spaces and #")
-    return name
+def period(value: str) -> int:
+    """Milliseconds; 0 for ever."""
+    if value in ("", "forever"):
+        return 0
+    try:
+        return duration(value)
+    except Refused as refused:
+        raise ValueError(f"{value!r}: {refused.words}") from None
 
 
 def line(value: str) -> str:
@@ -124,7 +125,23 @@ OPTIONS: list[tuple[str, str | None, str, str, Callable[[str], object]]] = [
         "What survives: power, or process for what a kill -9 leaves",
         one_of("power", "process"),
     ),
-    ("room", "r", DEFAULTS.room, "The room's name", room),
+    (
+        "room-creation",
+        None,
+        "accounts",
+        "Who opens other rooms, by joining them: anyone, accounts, or operators",
+        one_of("anyone", "accounts", "operators"),
+    ),
+    ("rooms-per-account", None, str(DEFAULTS.rooms_of_one), "Rooms that one account, or one guest, opens", whole(0)),
+    ("rooms", None, str(DEFAULTS.rooms_in_all), "Rooms in all", whole(1)),
+    ("retention", None, "forever", "For how long is kept what people say, such as 90d", period),
+    (
+        "address-days",
+        None,
+        str(DEFAULTS.addresses_for // DAY),
+        "Days for which is kept where people came from",
+        whole(1, 3650),
+    ),
     ("server-name", None, DEFAULTS.server_name, "The server's name, in the greeting", line),
     ("motd", None, "", "A file whose lines are shown to who enters", lines_of),
     ("history", None, str(DEFAULTS.history), "Lines of what was said that are shown to who enters", whole(0)),
@@ -196,6 +213,7 @@ class Options(usage.Options, AuthOptionMixin):
         super().__init__()
         self.lines: list[str] = []
         self.operators: list[Name] = []
+        self.rooms: list[Name] = []
 
     def opt_line(self, endpoint: str) -> None:
         self.lines.append(endpoint)
@@ -205,6 +223,18 @@ class Options(usage.Options, AuthOptionMixin):
         f"May be given several times; off for nowhere. [default: {DEFAULT_LINE}]"
     )
     opt_l = opt_line
+
+    def opt_room(self, name: str) -> None:
+        try:
+            self.rooms.append(room_name(name))
+        except Refused as refused:
+            raise usage.UsageError(f"--room: {refused.words}") from None
+
+    opt_room.__doc__ = (
+        "A room that always exists; everybody comes in in the first. May be given several times. "
+        f"[default: {DEFAULTS.rooms[0].shown}]"
+    )
+    opt_r = opt_room
 
     def opt_operator(self, name: str) -> None:
         """The name of an account whose owner is an operator. May be given several times."""

@@ -13,7 +13,7 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from .event import Entry, Position, Sort, person_of
+from .event import Entry, Event, Position, Sort, person_of
 from .seams import Format, Sink
 
 PAGE_BYTES = 64 * 1024
@@ -44,7 +44,7 @@ def page_of(log: str, entries: Sequence[Entry], start: int, format: Format) -> P
 class Page:
     """Entries rendered once for all readers of a format: the bytes, and where in them each connection's own words stand."""
 
-    __slots__ = ("_own", "data", "end")
+    __slots__ = ("_own", "copies", "data", "end")
 
     def __init__(self, log: str, entries: Sequence[Entry], format: Format) -> None:
         """Take as many of the entries as fit, and at least one."""
@@ -57,11 +57,15 @@ class Page:
         self.end = entries[-1].position
         self._own: dict[str, list[int]] = {}
         """Where the page goes on without a connection's words, and where they begin again, in turn."""
+        self.copies: tuple[tuple[Event, int, int], ...] = ()
+        """What stands in the logs of several rooms, and where it begins and ends here."""
         start, last, borders = 0, None, [0]
         for entry, end in zip(entries, ends, strict=True):
             event = entry.event
             if event.kind.sort is not _TALK:
                 last = None
+                if "rooms" in event.details:
+                    self.copies += ((event, start, end),)
             elif event.by == last:  # next to one's words before: one gap
                 borders[-1] = end
             else:
@@ -82,13 +86,13 @@ class Page:
             return self.data[borders[0] :]
         return self._pieces(borders)
 
-    def hiding(self, by: str, people: Collection[str]) -> bytes:
-        """As `without`, and without the words of some people, whatever device they wrote them on."""
+    def hiding(self, by: str, people: Collection[str], copies: Sequence[tuple[int, int]] = ()) -> bytes:
+        """As `without`, and without the words of some people, whatever device they wrote them on, and some of the copies."""
         hidden = [each for each in self._own if each == by or person_of(each) in people]
-        if not hidden:
+        if not (hidden or copies):
             return self.data
         # Where each one's words begin and end: nobody's lie within another's, so in order they are gaps as of one.
-        gaps = sorted(gap for each in hidden for gap in self._gaps(each))
+        gaps = sorted([*(gap for each in hidden for gap in self._gaps(each)), *copies])
         borders = [0]
         for start, end in gaps:
             if borders[-1] == start:
@@ -109,27 +113,57 @@ class Page:
         return b"".join([data[start:end] for start, end in zip(starts, [*ends, len(data)], strict=False)])
 
 
+class Readable(Protocol):
+    """The log in which a reader stands, as far as whoever holds the reader has to know."""
+
+    name: str
+
+    def advance(self, reader: Reader) -> None: ...
+    def hold(self, reader: Reader) -> None: ...
+    def suspend(self, reader: Reader) -> None: ...
+    def resume(self, reader: Reader) -> None: ...
+    def end(self, reader: Reader, position: Position) -> None: ...
+    def stop(self, reader: Reader) -> None: ...
+    def at_tip(self, reader: Reader) -> Deferred[None]: ...
+
+
 class Owner(Protocol):
     """Whose cursor it is: not a function of theirs, which takes 64 bytes for each reader."""
 
+    @property
+    def several(self) -> bool:
+        """They read several rooms."""
+
     def failed(self, failure: Failure) -> None:
         """There is a bug in what was to be shown to them, and they are shown nothing more."""
+
+    def reads_elsewhere(self, reader: Reader, event: Event) -> bool:
+        """Whether an event that stands in several logs is shown to them by another reader."""
 
 
 class Reader:
     """A cursor into a log, and the connection that is shown what lies behind it."""
 
-    __slots__ = ("busy", "by", "cursor", "echo", "format", "ignored", "owner", "sink", "stopped", "waiting")
+    __slots__ = (
+        "busy", "by", "cursor", "echo", "format", "ignored", "log", "owner", "since", "sink", "stopped", "until", "waiting",
+    )  # fmt: skip
 
-    def __init__(self, cursor: Position, format: Format, sink: Sink, by: str, echo: bool, owner: Owner) -> None:
+    def __init__(
+        self, log: Readable, cursor: Position, format: Format, sink: Sink, by: str, echo: bool, owner: Owner
+    ) -> None:
         self.ignored: Collection[str] = ()
         """Whose words it is not shown."""
+        self.log = log
         self.cursor = cursor
         self.format = format
         self.sink = sink
         self.by = by
         self.echo = echo
         self.owner = owner
+        self.since = 0
+        """When they came into the room, by the times of events, if they were in others before."""
+        self.until: int | None = None
+        """When they left it."""
         self.busy = False
         self.stopped = False
         self.waiting: list[tuple[Position, Deferred[None]]] | None = None  # an empty list would take 72 bytes
@@ -140,9 +174,15 @@ class Reader:
     def take(self, page: Page) -> None:
         """Show one page and stand behind it."""
         self.cursor = page.end
-        if self.ignored:
-            data = page.hiding("" if self.echo else self.by, self.ignored)
+        copies = self._shown_elsewhere(page) if page.copies and self.owner.several else ()
+        if self.ignored or copies:
+            data = page.hiding("" if self.echo else self.by, self.ignored, copies)
         else:
             data = page.data if self.echo else page.without(self.by)
         if data:
             self.sink.write(data)
+
+    def _shown_elsewhere(self, page: Page) -> list[tuple[int, int]]:
+        return [
+            (start, end) for event, start, end in page.copies if start < end and self.owner.reads_elsewhere(self, event)
+        ]

@@ -1,4 +1,4 @@
-"""Somebody in the chat, for as long as they stay: a nickname, a room, an inbox, and the devices they are here on.
+"""Somebody in the chat, for as long as they stay: a nickname, rooms, an inbox, and the devices they are here on.
 
 Others see one person, on however many devices. A device shows it to them by a connection; that may be lost, and another
 take its place, while they stay.
@@ -7,20 +7,20 @@ take its place, while they stay.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from hashlib import sha256
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, DeferredLock, ensureDeferred
 
 from .account import Account, forms_of
+from .connection import Connection
 from .directory import SERVER_LOG, Directory
-from .event import Event, Kind, Position
-from .inbox import Inbox, inbox_log
-from .journal import Journal, Told
+from .event import NO_DETAILS, Entry, Event, Kind, Position
+from .inbox import Inbox
+from .journal import Journal
 from .names import Name
-from .request import Refused
-from .room import Arrival, Room
+from .request import Arrived, Refused
+from .room import Room
 from .seams import Batch, Clock, Delayed, NotSaved, Storage
 
 DEVICES = 20
@@ -40,55 +40,24 @@ class Server(Protocol):
     opening: DeferredLock
     stopping: bool
 
-    def alone(self, id: str) -> AbstractAsyncContextManager[None]: ...
-
     def event(
         self, kind: Kind, by: str = "", nick: str = "", text: str = "", details: Mapping[str, Any] = ...
     ) -> Event: ...
     def talk(self, by: str, nick: str, texts: Sequence[str]) -> list[Event]: ...
-    def new_id(self) -> str: ...
     async def save(self, events: Batch) -> NotSaved | None: ...
     async def save_surely(self, events: Batch) -> None: ...
-
-
-class Connection(Protocol):
-    """What a person needs of a connection that shows them the chat."""
-
-    @property
-    def address(self) -> str:
-        """Where it comes from; empty for this machine."""
-
-    @property
-    def protocol(self) -> str:
-        """What it speaks, and over what, in words."""
-
-    spoke: float
-    """When something came from it, by the server's clock."""
-
-    def dismissed(self, why: Refused) -> None:
-        """The person is here by this connection no more."""
-
-    def told(self, words: str) -> None:
-        """The server says something to the person."""
-
-    def read_inbox(self, start: Position) -> None:
-        """Show the person their private messages from a position in the inbox on, and go on so."""
-
-    def ignoring(self) -> None:
-        """The person changed whom they ignore."""
-
-    def taken(self) -> Position | None:
-        """Up to where in the inbox the other side has certainly got all; None for nowhere."""
 
 
 class Device:
     """One way in which somebody is here: by a connection, or by the right to come back after one was lost."""
 
-    __slots__ = ("_gone", "by", "connection", "person", "token")
+    __slots__ = ("_gone", "by", "connection", "person", "room", "token")
 
     def __init__(self, person: Person, by: str, token: str = "") -> None:
         """`by` is what its talk is told by; `token` the digest of what it comes back with, empty where it cannot."""
         self.person = person
+        self.room = person.rooms[0] if person.rooms else None
+        """Where what is said here is said, unless told otherwise."""
         self.by = by
         self.token = token
         self.connection: Connection | None = None
@@ -96,30 +65,6 @@ class Device:
         person.devices = (*person.devices, self)
         if token:
             person.server.devices[token] = self
-
-    def append(self, kind: Kind, text: str, id: str, told: Told) -> int:
-        """Have something that is said or done here committed in the room: once, if it has an id. Returns what the
-        journal's `settled` takes to wait for it."""
-        person = self.person
-        event = person.server.event(kind, self.by, person.name.shown, text, *({"id": id},) if id else ())
-        return person.server.journal.append(((person.room.log.name, event),), told)
-
-    def talk(self, texts: Sequence[str], told: Told) -> int:
-        """Have several lines that are said here committed together."""
-        person = self.person
-        log = person.room.log.name
-        return person.server.journal.append(
-            [(log, event) for event in person.server.talk(self.by, person.name.shown, texts)], told
-        )
-
-    def write(self, to: str, inbox: str, text: str, id: str, told: Told) -> int:
-        """Have a private message committed, for whoever is called `to` now and has that inbox, and in one's own."""
-        person = self.person
-        details = {"to": to, **({"id": id} if id else {})}
-        event = person.server.event(Kind.PRIVATE, self.by, person.name.shown, text, details)
-        # One's own first: a repeat is told by it. One log, of who writes to themselves.
-        logs = dict.fromkeys((inbox_log(person.id), inbox))
-        return person.server.journal.append([(log, event) for log in logs], told)
 
     def stay(self, connection: Connection) -> None:
         """Be here by this connection; the one before is let go."""
@@ -175,14 +120,15 @@ class Device:
 class Person:
     """Somebody in the chat."""
 
-    __slots__ = ("_left", "devices", "id", "ignored", "inbox", "may_claim", "name", "room", "server", "since")
+    __slots__ = ("devices", "id", "ignored", "inbox", "left", "may_claim", "name", "rooms", "server", "since")
 
-    def __init__(self, server: Server, id: str, name: Name, room: Room, since: int = 0) -> None:
+    def __init__(self, server: Server, id: str, name: Name, rooms: tuple[Room, ...], since: int = 0) -> None:
         """`since`: when they came, in milliseconds since 1970."""
         self.server = server
         self.id = id
         self.name = name
-        self.room = room
+        self.rooms = rooms[0].alone if len(rooms) == 1 else rooms
+        """In the order in which they joined."""
         self.since = since
         self.devices: tuple[Device, ...] = ()
         self.inbox: Inbox | None = None
@@ -191,7 +137,7 @@ class Person:
         """Whom they do not read: ids, and nicknames."""
         self.may_claim = False
         """Gave the claim code, and has not registered yet."""
-        self._left = False
+        self.left = False
         server.people[id] = self
 
     @property
@@ -199,24 +145,9 @@ class Person:
         """None for a guest."""
         return self.server.directory.accounts.get(self.id)
 
-    @classmethod
-    async def enter(
-        cls, server: Server, id: str, name: Name, room: Room, by: str, token: str, instead_of: Person | None = None
-    ) -> tuple[Device, Arrival]:
-        """Claim a nickname and join a room with one device, all or nothing; raises Refused. Tells also how the room was just
-        then. In the same moment leaves who they were until then, if anybody."""
-        room.expect(id)
-        before = instead_of.leaving(f"now {name.shown}") if instead_of else []
-        joined = server.event(Kind.JOINED, id, name.shown)
-        attached = [(SERVER_LOG, server.event(Kind.ATTACHED, by, details={"token": token}))] if token else []
-        try:
-            name = await _claim(server, id, name, before, [*attached, (room.log.name, joined)], instead_of)
-        finally:
-            arrival = room.arrived(id)
-        assert arrival is not None  # else the claim was refused
-        if instead_of:
-            instead_of.gone()
-        return Device(cls(server, id, name, room, joined.time), by, token), arrival
+    @property
+    def connections(self) -> list[Connection]:
+        return [device.connection for device in self.devices if device.connection]
 
     async def attach(self, by: str, token: str) -> Device:
         """Be here on one more device; raises Refused."""
@@ -234,17 +165,50 @@ class Person:
                 raise not_saved("your coming in", failed)
         return device
 
-    async def rename(self, name: Name) -> None:
-        """Take another nickname; everyone, this person too, reads it in the room. One at a time."""
-        async with self.server.alone(self.id):
-            await self._rename(name)
+    # Rooms
 
-    async def _rename(self, name: Name) -> None:
-        old = self.name
-        renamed = self.server.event(Kind.RENAMED, self.id, old.shown, details={"new": name.shown})
-        self.name = await _claim(self.server, self.id, name, [self._released()], [(self.room.log.name, renamed)])
-        if self._left:  # meanwhile, under the old nickname
-            await self.server.save_surely([self._released()])
+    def joined(self, room: Room, arrived: Arrived, since: int, on: Device) -> None:
+        """Be in one more room, as was read in its log; who asked for it on a device talks there from now on."""
+        self.rooms = (*self.rooms, room) if self.rooms else room.alone
+        on.room = room
+        for device in self.devices:
+            device.room = device.room or room
+            if device is not on and device.connection:
+                device.connection.joined(room, arrived, since)
+
+    def parted(self, room: Room, entry: Entry) -> None:
+        """Be in a room no more, as stands in its log."""
+        rooms = tuple(each for each in self.rooms if each is not room)
+        self.rooms = rooms[0].alone if len(rooms) == 1 else rooms
+        for device in self.devices:
+            if device.room is room:
+                device.room = rooms[-1] if rooms else None
+            if device.connection:
+                device.connection.parted(room, entry)
+
+    def parting_from(self, room: Room, why: str = "", put_out: bool = False) -> list[tuple[str, Event]]:
+        """What tells that they are in a room no more."""
+        details = {"put_out": True} if put_out else NO_DETAILS
+        parted = self.server.event(Kind.PARTED, self.id, self.name.shown, why, details)
+        return [(room.log.name, parted), *self.returning([each for each in self.rooms if each is not room])]
+
+    def returning(self, rooms: Sequence[Room]) -> list[tuple[str, Event]]:
+        """What tells to which rooms they are to return, if they have an account."""
+        if self.account is None:
+            return []
+        details = {"rooms": [room.name for room in rooms]}
+        return [(SERVER_LOG, self.server.event(Kind.ROOMS, self.id, self.name.shown, details=details))]
+
+    def everywhere(
+        self, kind: Kind, text: str = "", details: Mapping[str, Any] = NO_DETAILS, also: Sequence[str] = ()
+    ) -> list[tuple[str, Event]]:
+        """One event in the logs of all their rooms, and in some others."""
+        if len(self.rooms) > 1:
+            details = {**details, "rooms": [room.name for room in self.rooms]}
+        event = self.server.event(kind, self.id, self.name.shown, text, details)
+        return [(log, event) for log in (*also, *(room.log.name for room in self.rooms))]
+
+    # The inbox
 
     async def open_inbox(self) -> Inbox:
         """Their private messages, shown on every device from now on."""
@@ -259,30 +223,31 @@ class Person:
                 inbox = Inbox(self.server, self.id, self._taken)
                 await inbox.open()
                 self.inbox = inbox
-                for device in self.devices:
-                    if device.connection:
-                        device.connection.read_inbox(inbox.log.tip)
-                if self._left:
+                for connection in self.connections:
+                    connection.read_inbox(inbox.log.tip)
+                if self.left:
                     inbox.close()
 
         return ensureDeferred(opened())
 
     def _taken(self) -> Position | None:
-        taken = [device.connection.taken() for device in self.devices if device.connection]
+        taken = [connection.taken() for connection in self.connections]
         return max((position for position in taken if position is not None), default=None)
+
+    # What is said to them, and what not
 
     def tell(self, words: str) -> None:
         """Say something to them, wherever they are."""
-        for device in self.devices:
-            if device.connection:
-                device.connection.told(words)
+        for connection in self.connections:
+            connection.told(words)
 
     def ignore(self, ignored: Mapping[str, str]) -> None:
         """Read nothing more of these people, by id, and of nobody else's words less."""
         self.ignored = ignored
-        for device in self.devices:
-            if device.connection:
-                device.connection.ignoring()
+        for connection in self.connections:
+            connection.ignoring()
+
+    # Leaving the chat
 
     def parting(self, but: Device | None) -> list[tuple[str, Event]]:
         """What tells that all devices but one are here no more; the person leaves with the last."""
@@ -307,9 +272,15 @@ class Person:
         events = self.leaving(reason)
         self.gone()
         self.server.directory.let_go(self.id)
-        saved = ensureDeferred(self.server.save_surely(events))
-        self.server.leaving[self.id] = saved
-        saved.addCallback(self._told)
+        saved = ensureDeferred(self._tell(events))
+        if not saved.called:
+            self.server.leaving[self.id] = saved
+            saved.addCallback(self._told)
+
+    async def _tell(self, events: Batch) -> None:
+        for room in self.rooms:
+            await room.door.leave()
+        await self.server.save_surely(events)
 
     def _told(self, _: None) -> None:
         del self.server.leaving[self.id]
@@ -317,7 +288,7 @@ class Person:
     def leaving(self, reason: str) -> list[tuple[str, Event]]:
         """What tells that they leave."""
         server = self.server
-        events = [(self.room.log.name, server.event(Kind.LEFT, self.id, self.name.shown, reason)), self._released()]
+        events = [*self.everywhere(Kind.LEFT, reason), self.released()]
         events += [event for device in self.devices if (event := device.detached())]
         if self.id in server.directory.away:
             events.append((SERVER_LOG, server.event(Kind.BACK, self.id, self.name.shown)))
@@ -327,16 +298,17 @@ class Person:
 
     def gone(self) -> None:
         """They have left, as it was told."""
-        if self._left:
+        if self.left:
             return
-        self._left = True
+        self.left = True
         for device in self.devices:
             device.drop()
         if self.inbox:
             self.inbox.close()
         del self.server.people[self.id]
 
-    def _released(self) -> tuple[str, Event]:
+    def released(self) -> tuple[str, Event]:
+        """What tells that their nickname is free."""
         return SERVER_LOG, self.server.event(Kind.RELEASED, self.id, self.name.shown, details=forms_of(self.name))
 
 
@@ -348,19 +320,3 @@ def digest(token: str) -> str:
 def not_saved(what: str, why: NotSaved) -> Refused:
     outcome = "was not saved" if why.certain else "may not have been saved"
     return Refused("not_saved", f"{what} {outcome}: {why.words}")
-
-
-async def _claim(
-    server: Server, id: str, name: Name, before: Batch, after: Batch, instead_of: Person | None = None
-) -> Name:
-    """Have a nickname claimed together with what it depends on and what depends on it, all or nothing; raises Refused. Gives
-    the nickname as it is kept."""
-    if server.directory.freeing(name):  # said bye and came back at once, faster than the disk
-        await server.journal.settled()
-    server.directory.reserve(name, id, instead_of.id if instead_of else "")
-    claimed = server.event(Kind.CLAIMED, id, name.shown, details=forms_of(name))
-    failed = await server.save([*before, (SERVER_LOG, claimed), *after])
-    if failed:
-        server.directory.cancel(name, id)
-        raise not_saved(name.shown, failed)
-    return server.directory.claimed(name)

@@ -5,17 +5,20 @@ Knows whose they are by what the session tells; not what is asked, nor in which 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from .event import Entry, Position, person_of
+from .event import Entry, Event, Position, person_of
+from .inbox import Inbox
 from .log import Log
-from .page import Reader
+from .page import Readable, Reader
 from .person import Device, Person
 from .recall import pages, recall
+from .request import Arrived, Command, Refused
+from .room import Room
 from .seams import Outlet, Wire
 
 
@@ -24,6 +27,8 @@ class Shown(Protocol):
 
     outlet: Outlet
     wire: Wire
+    lost: bool
+    """The connection is gone."""
 
     @property
     def here(self) -> Device: ...
@@ -32,116 +37,231 @@ class Shown(Protocol):
     def nobody_reads(self) -> bool:
         """The connection is gone, or about to be."""
 
+    @property
+    def several(self) -> bool:
+        """They read several rooms."""
+
+    def write_answer(self, data: bytes) -> None:
+        """Tell something that stands in no log."""
+
     def failed(self, failure: Failure) -> None:
         """There is a bug in what was to be shown."""
 
+    def reads_elsewhere(self, reader: Reader, event: Event) -> bool:
+        """Whether an event that stands in several logs is shown by another reader."""
+
 
 class Reading:
-    """A cursor in the room, and one in the inbox once there is something to read."""
+    """A cursor in each room, and one in the inbox once there is something to read."""
 
-    __slots__ = ("_blocked", "_inbox", "_room", "_to")
+    __slots__ = ("_blocked", "_echo", "_inbox", "_to", "_unsure", "rooms")
 
     def __init__(self, to: Shown) -> None:
         self._to = to
-        self._room: Reader | None = None
+        self.rooms: tuple[Reader, ...] = ()
+        """A cursor in each."""
         self._inbox: Reader | None = None
         self._blocked: Deferred[None] | None = None
+        self._echo = to.wire.echoes
+        self._unsure: tuple[Inbox, Position] | None = None
+        """What was shown of the inbox at the end, and may not have been taken."""
 
-    def read_room(self, start: Position) -> None:
-        """Show what happens in the room behind a position, unless the room is read already."""
-        if self._room is None:
-            self._room = self._begin(self._person.room.log, start)
+    # Rooms
+
+    def cursor(self, room: Room) -> Position:
+        """Up to where a room was shown; raises Refused for one that is not read."""
+        reader = self._reader(room)
+        if reader is None:
+            raise Refused("not_in_room", f"you are not in #{room.name} any more")
+        return reader.cursor
+
+    @property
+    def several(self) -> bool:
+        return len(self.rooms) > 1
+
+    def read_room(self, room: Room, start: Position, since: int = 0) -> None:
+        """Show what happens in a room behind a position, unless it is read already. `since`: when that began, as of the
+        times of events, where other rooms were read before."""
+        if room in self._person.rooms and self._reader(room) is None:
+            reader = self._reader_of(room.log, start)
+            reader.since = since
+            self.rooms = (*self.rooms, reader)
+            self._name_rooms()
+            self._begin(reader)
+
+    async def arrive(
+        self, room: Room, arrived: Arrived, since: int, command: Command | None = None, history: int = 0
+    ) -> None:
+        """Tell how it is in one more room, and read on there; without a command, it was asked for on another device."""
+        to, several = self._to, bool(self.rooms)
+        told = to.wire.joined(arrived, command, several)
+        if to.wire.welcomes_first:
+            to.write_answer(told)
+        await self.recall(room.log, recall(room.log, history, until=arrived.position), several)
+        if not to.wire.welcomes_first:
+            to.write_answer(told)
+        if not to.nobody_reads:
+            self.read_room(room, arrived.position, since)
+
+    async def end_room(self, room: Room, left: Entry) -> None:
+        """Show no more of a room than up to where one left it."""
+        reader = self._reader(room)
+        if reader:
+            reader.until = left.event.time
+            reader.log.end(reader, left.position)
+            await reader.log.at_tip(reader)
+            self._drop(reader)
+
+    def reads_elsewhere(self, reader: Reader, event: Event) -> bool:
+        """Whether an event that stands in the logs of several rooms is shown by another reader: it is by the first of those
+        rooms that were read when it happened."""
+        for name in event.details["rooms"]:
+            for other in self.rooms:
+                if other.log.name[1:] == name:
+                    if other is reader:
+                        return False
+                    if other.since <= event.time and (other.until is None or event.time < other.until):
+                        return True
+        return False
+
+    def _reader(self, room: Room) -> Reader | None:
+        return next((reader for reader in self.rooms if reader.log is room.log and reader.until is None), None)
+
+    def _drop(self, reader: Reader) -> None:
+        reader.log.stop(reader)
+        self.rooms = tuple(each for each in self.rooms if each is not reader)
+        self._name_rooms()
+
+    def _name_rooms(self) -> None:
+        """Who is in several rooms is told with each line which one it is of."""
+        format = self._to.wire.several if self.several else self._to.wire
+        for reader in self.rooms:
+            if reader.format is not format:
+                reader.log.hold(reader)
+                reader.format = format
+                reader.log.advance(reader)
+
+    # All cursors
 
     def read_inbox(self, start: Position) -> None:
         """Show the private messages behind a position, and all that come."""
         inbox = self._person.inbox
         assert inbox is not None  # who has it read has opened it
-        self._inbox = self._begin(inbox.log, start)
+        self._inbox = self._reader_of(inbox.log, start)
+        self._begin(self._inbox)
 
     def become(self, device: Device) -> None:
-        """Who reads the room already, reads on as this device."""
-        if self._room:
-            self._room.by, self._room.ignored = device.by, device.person.ignored
-        self._inbox = None
-
-    def cursors(self) -> list[tuple[Log, Reader]]:
-        """The logs that are read, and where."""
-        cursors = [(self._person.room.log, self._room)] if self._room else []
-        if self._inbox and self._person.inbox:
-            cursors.append((self._person.inbox.log, self._inbox))
-        return cursors
+        """Who reads rooms already, and is in them as this device too, reads on as it."""
+        if self._inbox:
+            self._inbox.log.stop(self._inbox)
+            self._inbox = None
+        logs = [room.log for room in device.person.rooms]
+        for reader in self.rooms:
+            reader.by, reader.ignored = device.by, device.person.ignored
+            if reader.log not in logs:
+                self._drop(reader)
 
     def hold(self) -> None:
         """The connection takes no more: the cursors stay where they are."""
-        for log, reader in self.cursors():
-            log.hold(reader)
+        for reader in self._readers:
+            reader.log.hold(reader)
 
     def advance(self) -> None:
         """It takes more: read on."""
         self._unblock()
-        for log, reader in self.cursors():
-            log.advance(reader)
+        for reader in self._readers:
+            reader.log.advance(reader)
 
     def stop(self) -> None:
         """Nobody reads any more."""
-        for log, reader in self.cursors():
-            log.stop(reader)
+        for reader in self._readers:
+            reader.log.stop(reader)
         self._unblock()
 
     async def at_tip(self) -> None:
         """Until all that is there now was shown."""
-        for log, reader in self.cursors():
-            await log.at_tip(reader)
+        for reader in self._readers:
+            await reader.log.at_tip(reader)
 
     def echo(self, on: bool) -> None:
         """Whether one's own words are shown too."""
-        for _, reader in self.cursors():
+        self._echo = on
+        for reader in self._readers:
             reader.echo = on
 
     def ignore(self) -> None:
         """The person changed whom they ignore."""
-        for _, reader in self.cursors():
+        for reader in self._readers:
             reader.ignored = self._person.ignored
 
-    def in_inbox(self) -> Position | None:
+    def taken(self) -> Position | None:
+        """Up to where in the inbox the other side has certainly got all; None for nowhere."""
+        return None if self._to.nobody_reads or self._to.outlet.untaken() else self._in_inbox()
+
+    def reached(self) -> None:
+        """What was shown so far has reached the person, if the connection is well."""
+        inbox = self._person.inbox
+        reached = None if self._to.lost else self._in_inbox()
+        if inbox and reached is not None:
+            if self._to.outlet.untaken():
+                self._unsure = inbox, reached
+            else:
+                inbox.reached(reached)
+
+    def took_all(self) -> None:
+        """The other side has taken what was under way at the end."""
+        if self._unsure:
+            inbox, reached = self._unsure
+            inbox.reached(reached)
+            inbox.note()
+
+    def _in_inbox(self) -> Position | None:
         """Up to where in the inbox it was shown; None for nowhere, or not surely."""
         return None if self._inbox is None or self._to.outlet.full else self._inbox.cursor
 
+    @property
+    def _readers(self) -> tuple[Reader, ...]:
+        return (*self.rooms, self._inbox) if self._inbox else self.rooms
+
     # What was said before
 
-    async def history(self, limit: int, before: str = "") -> None:
-        """Show the last `limit` lines of talk in the room (before a position); what is said meanwhile follows after."""
-        await self._look_back(self._person.room.log, self._room, limit, before)
+    async def history(self, room: Room, entries: AsyncIterator[list[Entry]]) -> None:
+        """Show something of what was said in a room; what is said meanwhile follows after."""
+        await self._look_back(room.log, self._reader(room), entries)
 
     async def messages(self, limit: int, before: str = "") -> None:
         """Show the last `limit` private messages (before a position)."""
         inbox = await self._person.open_inbox()
-        await self._look_back(inbox.log, self._inbox, limit, before)
+        reader = self._inbox
+        if reader:
+            place = {"before": inbox.log.position(before)} if before else {"until": reader.cursor}
+            await self._look_back(inbox.log, reader, recall(inbox.log, limit, **place))
 
-    async def _look_back(self, log: Log, reader: Reader | None, limit: int, before: str) -> None:
+    async def _look_back(self, log: Log, reader: Reader | None, entries: AsyncIterator[list[Entry]]) -> None:
         if reader is None:  # the connection is gone
             return
         log.suspend(reader)
         try:
-            if before:
-                await self.recall(log, limit, before=log.position(before))
-            else:
-                await self.recall(log, limit, until=reader.cursor)
+            await self.recall(log, entries)
         finally:
             log.resume(reader)
 
-    async def recall(self, log: Log, limit: int, until: Position | None = None, before: Position | None = None) -> None:
-        """Show history, as recall.py tells it."""
-        async for entries in recall(log, limit, until, before):
-            await self.show(log.name, entries)
+    async def recall(self, log: Log, history: AsyncIterator[list[Entry]], several: bool = False) -> None:
+        """Show history, as recall.py tells it. `several`: of several rooms."""
+        async for entries in history:
+            await self.show(log.name, entries, several)
             if self._to.nobody_reads:
                 return
 
-    async def show(self, log: str, entries: Sequence[Entry]) -> None:
+    async def show(self, log: str, entries: Sequence[Entry], several: bool = False) -> None:
         """Show these as history, but what of them is ignored."""
         ignored = self._person.ignored
         entries = [entry for entry in entries if person_of(entry.event.by) not in ignored]
-        for page in pages(self._to.wire.recall(log, entries)):
+        await self.write(self._to.wire.recall(log, entries, several or self.several))
+
+    async def write(self, pieces: Sequence[bytes]) -> None:
+        """Show these, as they are taken."""
+        for page in pages(pieces):
             while self._to.outlet.full and not self._to.nobody_reads:
                 self._blocked = Deferred()
                 await self._blocked
@@ -153,16 +273,17 @@ class Reading:
     def _person(self) -> Person:
         return self._to.here.person
 
-    def _begin(self, log: Log, start: Position) -> Reader:
+    def _reader_of(self, log: Readable, start: Position) -> Reader:
         to, device = self._to, self._to.here
-        echo = self._room.echo if self._room else to.wire.echoes
-        reader = Reader(start, to.wire, to.outlet, device.by, echo, to)
+        reader = Reader(log, start, to.wire, to.outlet, device.by, self._echo, to)
         reader.ignored = device.person.ignored
-        if to.nobody_reads:
-            log.stop(reader)
-        else:
-            log.advance(reader)
         return reader
+
+    def _begin(self, reader: Reader) -> None:
+        if self._to.nobody_reads:
+            reader.log.stop(reader)
+        else:
+            reader.log.advance(reader)
 
     def _unblock(self) -> None:
         blocked, self._blocked = self._blocked, None

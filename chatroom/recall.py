@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 from .event import Entry, Kind, Position, Sort
 from .log import Log
@@ -41,7 +41,18 @@ async def recall(
             entries = await log.talk_after(entries[-1].position, min(found, RECALL_ENTRIES))
 
 
-def pages(pieces: list[bytes]) -> Iterator[bytes]:
+async def since(log: Log, start: Position, until: Position, end: int | None, limit: int) -> AsyncIterator[list[Entry]]:
+    """At most `limit` entries of talk behind a position and up to another, from before a time (`end`), oldest first."""
+    while limit > 0 and (entries := await log.talk_after(start, min(limit, RECALL_ENTRIES))):
+        start = entries[-1].position
+        wanted = [entry for entry in entries if entry.position <= until and (end is None or entry.event.time < end)]
+        yield wanted
+        if len(wanted) < len(entries):
+            return
+        limit -= len(entries)
+
+
+def pages(pieces: Sequence[bytes]) -> Iterator[bytes]:
     """The pieces joined into pages of at most PAGE_BYTES (or one piece)."""
     page: list[bytes] = []
     size = 0
@@ -55,8 +66,10 @@ def pages(pieces: list[bytes]) -> Iterator[bytes]:
 
 
 async def since_start(storage: Storage, log: str) -> AsyncIterator[list[Entry]]:
-    """Entries of presence from the last start of the server on: nobody of before is there after it."""
+    """Entries of presence from the last start of the server on: nobody of before is there after it. All of them of a log
+    that was begun since."""
     entries = await storage.read(log, limit=1, kinds={Kind.STARTED})
+    entries = entries or await storage.read(log, after=storage.start, limit=FOLDED_ENTRIES, kinds=PRESENCE)
     while entries:
         yield entries
         entries = await storage.read(log, after=entries[-1].position, limit=FOLDED_ENTRIES, kinds=PRESENCE)

@@ -8,7 +8,7 @@ from .request import Refused
 
 
 class Role(Enum):
-    """What somebody is to the server."""
+    """What somebody is: to the server, and where it is about a room, in that room. Later ones outrank those before."""
 
     STRANGER = "stranger"
     """Connected, and has not entered yet."""
@@ -16,10 +16,26 @@ class Role(Enum):
     """Has a nickname for as long as they stay."""
     ACCOUNT = "account"
     """Is logged in."""
+    VOICED = "voiced"
+    """May talk in a room where not everybody may."""
+    MODERATOR = "moderator"
+    """Keeps order in a room."""
+    OWNER = "owner"
+    """Opened the room, or was given it."""
     OPERATOR = "operator"
     """Is logged in, and runs the server."""
     CONSOLE = "console"
     """The server's owner, at the machine: is in no room."""
+
+    def outranks(self, other: Role) -> bool:
+        """Whether one may put the other in their place."""
+        return _RANKS.index(self) > _RANKS.index(other)
+
+
+_RANKS = tuple(Role)
+_HERE = _RANKS[1:-1]
+_ACCOUNTS = _RANKS[2:-1]
+_MODERATORS = (Role.MODERATOR, Role.OWNER, Role.OPERATOR)
 
 
 class Right(Enum):
@@ -29,9 +45,15 @@ class Right(Enum):
     ENTER = "come in", Role.STRANGER
     LOG_IN = "be somebody who has an account", Role.STRANGER, Role.GUEST
     REGISTER = "make a nickname one's own", Role.STRANGER, Role.GUEST
-    CHAT = "read and write, in rooms and in private", Role.GUEST, Role.ACCOUNT, Role.OPERATOR
-    CLAIM = "give the claim code", Role.GUEST, Role.ACCOUNT
-    OWN = "look after one's own account", Role.ACCOUNT, Role.OPERATOR
+    CHAT = "read and write, in rooms and in private", *_HERE
+    LOOK_AROUND = "see which rooms there are", *_HERE, Role.CONSOLE
+    SPEAK = "talk where not everybody may", Role.VOICED, *_MODERATORS
+    CLAIM = "give the claim code", *_HERE[:-1]
+    OWN = "look after one's own account", *_ACCOUNTS
+    MODERATE = "keep order in a room", *_MODERATORS
+    AUDIT = "see what moderators did in a room", *_MODERATORS, Role.CONSOLE
+    OWN_ROOM = "decide who moderates a room, and what it is", Role.OWNER, Role.OPERATOR
+    OPERATE = "keep order on the server", Role.OPERATOR, Role.CONSOLE
     SEE_ADDRESSES = "see where people connect from", Role.OPERATOR, Role.CONSOLE
     ACCOUNTS = "look after all accounts", Role.OPERATOR, Role.CONSOLE
 
@@ -64,4 +86,10 @@ def require(role: Role, right: Right) -> None:
         raise Refused("entered", "you are an operator already")
     if right is Right.OWN:
         raise Refused("account_needed", "you are a guest; /register makes your nickname your own")
+    if right is Right.SPEAK:
+        raise Refused("voice_needed", "only who has a voice may talk here; moderators give it")
+    if right in (Right.MODERATE, Right.AUDIT):
+        raise Refused("moderator_needed", "only moderators of the room may do that")
+    if right is Right.OWN_ROOM:
+        raise Refused("owner_needed", "only the owner of the room may do that")
     raise Refused("operator_needed", "only operators of the server may do that")

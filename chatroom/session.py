@@ -9,19 +9,23 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
+from twisted.internet.defer import ensureDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from . import speaking
+from .bans import Who, told
 from .chat import Chat
-from .event import Kind, Position
-from .inbox import Inbox
+from .event import Entry, Event, Kind, Position
+from .granting import granted, room_of
 from .intake import Hold, Intake
 from .order import Order
+from .page import Reader
 from .patience import Patience
 from .person import Device, Person, not_saved
 from .reading import Reading
-from .request import Answer, Command, Refused
-from .rights import Role, require
+from .request import Answer, Arrived, Command, Refused
+from .rights import Role
 from .room import Room
 from .seams import NotSaved, Outlet, Peer, Repeated, Source, Wire
 from .table import Table
@@ -31,7 +35,7 @@ class Session:
     """One connection, and the person on it."""
 
     __slots__ = (
-        "_appended", "_hidden", "_intake", "_order", "_owed", "_patience", "_source", "_unsure", "admitted", "chat",
+        "_appended", "_hidden", "_intake", "_order", "_owed", "_patience", "_source", "admitted", "chat",
         "console", "device", "ended", "lost", "outlet", "peer", "reading", "request", "spoke", "table", "wire",
     )  # fmt: skip
     _log = Logger()
@@ -64,8 +68,6 @@ class Session:
         self._order = Order(self._intake, self)
         self._hidden = False
         """What is typed is not shown."""
-        self._unsure: tuple[Inbox, Position] | None = None
-        """What was shown of the inbox at the end, and may not have been taken."""
         self._owed: list[Repeated] | None = None
         """Answers that wait until the outlet takes more."""
 
@@ -80,10 +82,17 @@ class Session:
         try:
             self.chat.connections.admit(self, peer.address)
         except Refused as refused:
-            self.outlet.write(self.wire.refuse(refused, ""))
-            self.close()
+            self.dismissed(refused)
             return
         self._patience.connected(self.chat.settings.greeting_timeout)
+        self.refuse_banned()
+
+    def refuse_banned(self) -> None:
+        """Nobody may be a stranger from where somebody was banned from the server."""
+        now = self.chat.milliseconds()
+        ban = self.chat.directory.rules.bans.of(Who("", None, (), self.peer.address), now)
+        if ban and self.device is None:
+            self.dismissed(Refused("banned", f"you are banned from this server: {told(ban, now, places=False)}"))
 
     def speak(self, wire: Wire) -> None:
         """The first words are in another format."""
@@ -106,8 +115,7 @@ class Session:
                 return
             self.request = id = command.id
             ask = self.table.find(command.name)
-            require(self.role, ask.right)
-            answering = ask.function(self, **ask.bind(command))
+            answering = ask.function(self, **granted(self, ask, command))
         except Refused as refused:
             self._order.work(self._refuse(refused, refused.id or id))
         except Exception:  # a bug in one command costs who asked for it, not the reactor
@@ -121,11 +129,14 @@ class Session:
         what it takes alone (1.1 us against 5.7): under load most lines come with others."""
         if self.device is None or self._order.asking or self.ended:
             return False
+        room = self.device.room
+        if room is None or not (room.rules.free and self.chat.directory.rules.free):
+            return False
         texts = self.wire.talk(lines)
         if not texts or not self._intake.take(len(texts)):
             return False
         self.spoke = self.chat.clock.seconds()
-        self._appended = self.device.talk(texts, self._told)
+        self._appended = speaking.talk(self.device, room, texts, self._told)
         self._hold_if_full()
         return True
 
@@ -133,13 +144,13 @@ class Session:
         """What came in cannot even be read as a line."""
         self._intake.pace()
         if self._order.asking:
-            self._write_answer(self.wire.refuse(refused, ""))
+            self.write_answer(self.wire.refuse(refused, ""))
         else:
             self._order.work(self._refuse(refused, ""))
 
     def reply(self, data: bytes) -> None:
         """What the protocol itself has to answer."""
-        self._write_answer(data)
+        self.write_answer(data)
 
     def end(self) -> None:
         """No more input comes: close, once all that came has been answered."""
@@ -149,10 +160,8 @@ class Session:
 
     def took_all(self) -> None:
         """The other side closed the connection after we did: it has taken what was under way."""
-        if self._unsure:
-            inbox, reached = self._unsure
-            inbox.reached(reached)
-            inbox.note()
+        if self.reading:
+            self.reading.took_all()
 
     def lose(self) -> None:
         """The connection is gone. `end` follows when what it gave before has been received."""
@@ -183,13 +192,14 @@ class Session:
 
     @property
     def role(self) -> Role:
-        """What whoever is here may do follows from it."""
+        """What whoever is here may do on the server follows from it."""
         if self.device is None:
             return Role.CONSOLE if self.console else Role.STRANGER
-        account = self.device.person.account
-        if account is None:
-            return Role.GUEST
-        return Role.OPERATOR if self.chat.is_operator(account) else Role.ACCOUNT
+        return self.chat.role(self.device.person.id)
+
+    def room(self, name: object = None) -> Room:
+        """The room of that name, or the one in which they talk; raises Refused unless whoever asks is in it."""
+        return room_of(self.chat, self.here, name)
 
     @property
     def here(self) -> Device:
@@ -208,10 +218,12 @@ class Session:
         assert self.reading is not None
         return self.reading
 
-    def append(self, kind: Kind, text: str) -> None:
-        """Have something that this person says or does in the room committed; once, if the request has an id."""
+    def append(self, room: Room, kind: Kind, text: str) -> None:
+        """Have something that this person says or does in a room committed; once, if the request has an id."""
         id = self.request
-        self._appended = self.here.append(kind, text, id, partial(self._told, id=id) if id else self._told)
+        self._appended = speaking.append(
+            self.here, room, kind, text, id, partial(self._told, id=id) if id else self._told
+        )
         self._hold_if_full()
 
     async def write(self, to: str, inbox: str, text: str) -> bool:
@@ -223,7 +235,7 @@ class Session:
             outcomes.append(outcome)
             self._told(outcome, id)
 
-        self._appended = self.here.write(to, inbox, text, id, told)
+        self._appended = speaking.write(self.here, to, inbox, text, id, told)
         await self._settled()
         return not outcomes
 
@@ -235,7 +247,7 @@ class Session:
                 raise Refused("password_needed", words, {"asked": what})
             raise Refused("not_sure", words)
         self._hide(hidden)
-        self._write_answer(self.wire.asks.ask(f"{words} {aside}".rstrip()))
+        self.write_answer(self.wire.asks.ask(f"{words} {aside}".rstrip()))
         return await self._order.reply()
 
     @property
@@ -247,7 +259,7 @@ class Session:
         """What is typed from now on is not shown, or again: from question to question it stays as it is."""
         if hidden is not self._hidden:
             self._hidden = hidden
-            self._write_answer(self._source.hide(hidden))
+            self.write_answer(self._source.hide(hidden))
 
     # Being somebody: entering.py
 
@@ -264,20 +276,15 @@ class Session:
 
     def be_nobody(self) -> None:
         """Be a stranger again."""
-        self._reached()
+        self.shown.reached()
         self.shown.stop()
         self.device = self.reading = None
         self._patience.connected(self.chat.settings.greeting_timeout)
 
     def greet(self) -> None:
         """Ask a stranger for a nickname."""
-        room = self.entrance
-        self._write_answer(self.wire.greet(self.chat.settings.server_name, room.name, len(room.members.nicks)))
-
-    @property
-    def entrance(self) -> Room:
-        """The room in which one comes in."""
-        return self.chat.rooms[self.chat.settings.room]
+        room = self.chat.entrance
+        self.write_answer(self.wire.greet(self.chat.settings.server_name, room.name, len(room.members.nicks)))
 
     # What the person calls
 
@@ -291,7 +298,7 @@ class Session:
 
     def told_no(self, why: Refused) -> None:
         """What was asked for is not done, but something else."""
-        self._write_answer(self.wire.refuse(why, ""))
+        self.write_answer(self.wire.refuse(why, ""))
 
     def dismissed(self, why: Refused) -> None:
         """The person is not here by this connection any more."""
@@ -300,7 +307,16 @@ class Session:
 
     def told(self, words: str) -> None:
         """The server tells something that was not asked for."""
-        self._write_answer(self.wire.answer(Answer(words)))
+        self.write_answer(self.wire.answer(Answer(words)))
+
+    def joined(self, room: Room, arrived: Arrived, since: int) -> None:
+        """The person asked on another device to be in one more room."""
+        ensureDeferred(self.shown.arrive(room, arrived, since)).addErrback(self.failed)
+
+    def parted(self, room: Room, left: Entry) -> None:
+        """The person is in a room no more."""
+        if self.reading:
+            ensureDeferred(self.reading.end_room(room, left)).addErrback(self.failed)
 
     def read_inbox(self, start: Position) -> None:
         """Show the private messages behind a position, and all that come."""
@@ -312,14 +328,14 @@ class Session:
 
     def taken(self) -> Position | None:
         """Up to where in the inbox the other side has got all."""
-        return self.reading.in_inbox() if self.reading and not self.nobody_reads and not self.outlet.untaken() else None
+        return self.reading.taken() if self.reading else None
 
     # The end
 
     def quit(self, reason: str) -> None:
         """Be here no more."""
         if self.device:
-            self._reached()
+            self.shown.reached()
             self.device.leave(reason)
         self.close()
 
@@ -327,7 +343,8 @@ class Session:
         """End the connection when what is pending has been written. Who can come back may; who cannot leaves."""
         if self.ended:
             return
-        self._reached()
+        if self.reading:
+            self.reading.reached()
         self.ended = True
         self._patience.end()
         if self.reading:
@@ -345,19 +362,10 @@ class Session:
         await self.chat.journal.settled()
         await self._settled()
         if not self.ended:
-            self._reached()  # before the farewell is under way
+            if self.reading:
+                self.reading.reached()  # before the farewell is under way
             self.outlet.write(self.wire.answer(Answer(words)))
             self.close()
-
-    def _reached(self) -> None:
-        """What was shown so far has reached the person, if the connection is well."""
-        inbox = self.device.person.inbox if self.device else None
-        reached = self.reading.in_inbox() if self.reading and not self.lost else None
-        if inbox and reached is not None:
-            if self.outlet.untaken():
-                self._unsure = inbox, reached
-            else:
-                inbox.reached(reached)
 
     # Order: an answer comes after what the asker said before it, and before what is asked after it
 
@@ -380,11 +388,11 @@ class Session:
         except Refused as refused:
             told = self.wire.refuse(refused, command.id)
         self._hide(False)
-        self._write_answer(told)
+        self.write_answer(told)
 
     async def _refuse(self, refused: Refused, id: str) -> None:
         await self._settled()
-        self._write_answer(self.wire.refuse(refused, id))
+        self.write_answer(self.wire.refuse(refused, id))
 
     async def _end(self) -> None:
         await self._order.done()
@@ -397,7 +405,7 @@ class Session:
         if self.reading:
             await self.reading.at_tip()
 
-    def _write_answer(self, data: bytes) -> None:
+    def write_answer(self, data: bytes) -> None:
         """Answers go around the cursors: who asks and does not read must not fill the memory, so no more is asked."""
         if not data or self.nobody_reads:
             return
@@ -410,7 +418,7 @@ class Session:
     def _told(self, outcome: NotSaved | Repeated, id: str = "") -> None:
         """What this person appended does not come back from the log: it was not saved, or had been said before."""
         if not isinstance(outcome, Repeated):
-            self._write_answer(self.wire.refuse(not_saved("your line", outcome), id))
+            self.write_answer(self.wire.refuse(not_saved("your line", outcome), id))
         elif self.outlet.full:  # a short request may have a long answer, and many of them one batch
             self._owed = [*(self._owed or ()), outcome]
             self._intake.hold(Hold.FULL)
@@ -418,7 +426,7 @@ class Session:
             self._repeat(outcome)
 
     def _repeat(self, known: Repeated) -> None:
-        self._write_answer(b"".join(self.wire.recall(known.log, [known.entry])))
+        self.write_answer(b"".join(self.wire.recall(known.log, [known.entry], self.several)))
 
     def too_late(self) -> None:
         """No nickname came in time."""
@@ -440,6 +448,13 @@ class Session:
     @property
     def nobody_reads(self) -> bool:
         return self.ended or self.lost
+
+    @property
+    def several(self) -> bool:
+        return self.reading is not None and self.reading.several
+
+    def reads_elsewhere(self, reader: Reader, event: Event) -> bool:
+        return self.reading is not None and self.reading.reads_elsewhere(reader, event)
 
     def failed(self, failure: Failure) -> None:
         """One connection must not cost the others anything: log it, let this one go, keep serving."""

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from .request import Answer, Command, Refused
 from .rights import Right
 from .text import shortened
+from .times import duration
 
 F = TypeVar("F", bound="Function")
 
@@ -31,6 +32,9 @@ class Takes(Enum):
     REST = "text"
     NUMBER = "a whole number"
     SWITCH = "on or off"
+    ROOM = "a room"
+    DURATION = "a duration, such as 10m or 7d"
+    """In order, left out where the next word is none."""
     OBJECT = "an object"
     """Only by field."""
 
@@ -69,16 +73,25 @@ class Ask:
     """False for what one does without naming it, such as talking."""
 
     @property
+    def in_room(self) -> bool:
+        """It is done in a room: the one that is named, or in which who asks talks."""
+        return any(parameter.field == "room" and parameter.takes is Takes.ROOM for parameter in self.parameters)
+
+    @property
     def help(self) -> str:
         return " ".join((self.function.__doc__ or "").split())
 
     @property
     def usage(self) -> str:
-        return " ".join([f"/{self.name}", *(str(parameter) for parameter in self.parameters if parameter.by_order)])
+        name = self.name.replace("server-", "server ", 1)
+        return " ".join([f"/{name}", *(str(parameter) for parameter in self.parameters if parameter.by_order)])
 
     def bind(self, command: Command) -> dict[str, object]:
         """The parameters by field; raises Refused for what is missing, too much, or not of its kind."""
-        given = self._by_order(command.words) if command.fields is None else command.fields
+        given = command.fields
+        if given is None:
+            where = {} if command.room is None else {"room": command.room}
+            given = {**where, **self._by_order(command.words)}
         bound: dict[str, object] = {}
         for parameter in self.parameters:
             value = given.get(parameter.field)
@@ -96,7 +109,12 @@ class Ask:
             if parameter.takes is Takes.REST:
                 word, words = words, ""
             else:
-                word, _, words = words.partition(" ")
+                word, _, after = words.partition(" ")
+                if parameter.takes is Takes.DURATION and not _is_duration(word):
+                    continue
+                if parameter.takes is Takes.ROOM and parameter.optional and word[:1].isdecimal():
+                    continue  # with which no room's name begins
+                words = after
             words = words.lstrip()
             if word:
                 given[parameter.field] = word
@@ -106,10 +124,12 @@ class Ask:
 
     def _read(self, parameter: Parameter, value: object) -> object:
         match parameter.takes, value:
-            case ((Takes.WORD | Takes.REST), str()) if value.strip():
+            case ((Takes.WORD | Takes.REST | Takes.ROOM), str()) if value.strip():
                 return value
             case Takes.OBJECT, dict():
                 return value
+            case Takes.DURATION, str():
+                return duration(value)
             case Takes.NUMBER, bool():
                 raise self._refused()
             case Takes.NUMBER, int() if 0 <= value < NUMBER_MAX:
@@ -124,6 +144,13 @@ class Ask:
 
     def _refused(self) -> Refused:
         return Refused("bad_arguments", f"it is {self.usage}")
+
+
+def _is_duration(word: str) -> bool:
+    try:
+        return duration(word) > 0
+    except Refused as refused:
+        return word[:1].isdecimal() and refused.code == "bad_duration" and word[-1:].isalpha()
 
 
 class Table:

@@ -25,22 +25,36 @@ from . import __version__
 from .account import Accounts
 from .auth.argon2 import Argon2
 from .auth.portal import Checker, PortalLogin
-from .chat import Chat, Plaintext, Settings
+from .chat import Chat
 from .commands import COMMANDS
 from .console import Console
-from .names import Name, nickname
-from .options import DEFAULT_LINE, UNLIMITED, Options
+from .names import Name, nickname, room_name
+from .options import DEFAULT_LINE, DEFAULTS, UNLIMITED, Options
 from .protocols.control import ControlEndpoint
 from .protocols.line import LineFactory
 from .protocols.proxied import ProxiedEndpoint
 from .request import Refused
+from .rights import Right
 from .service import ChatService, Listener
+from .settings import Plaintext, Settings
 from .storage.opening import control_of, open_storage
+from .times import DAY
 
 __all__ = ["Options", "makeService"]
 
 STAMP_BYTES = 6
 """Random bytes that tell this start of the server from all others in the ids of its events."""
+
+
+ROOM_CREATION = {"anyone": Right.CHAT, "accounts": Right.OWN, "operators": Right.OPERATE}
+"""What one has to be, to open a room."""
+
+NO_LIMITS: Mapping[str, Any] = {
+    "logins_a_minute": 0,
+    "logins_of_address_a_minute": 0,
+    "registrations_an_hour": 0,
+    "presence_burst": 0,
+}
 
 
 def makeService(options: Options) -> IService:
@@ -65,7 +79,13 @@ def service(options: Options, reactor: Any, *more_lines: str) -> ChatService:
     settings = Settings(
         server_name=options["server-name"],
         version=__version__,
-        room=options["room"],
+        rooms=options.rooms or DEFAULTS.rooms,
+        room_name=partial(room_name, ascii_only=options["nicknames"] == "ascii"),
+        room_creation=ROOM_CREATION[options["room-creation"]],
+        rooms_of_one=options["rooms-per-account"],
+        rooms_in_all=options["rooms"],
+        retention=options["retention"],
+        addresses_for=options["address-days"] * DAY,
         motd=options["motd"],
         history=options["history"],
         nickname=partial(nickname, ascii_only=options["nicknames"] == "ascii"),
@@ -81,7 +101,7 @@ def service(options: Options, reactor: Any, *more_lines: str) -> ChatService:
         guests=options["guests"] == "on" or not (options["guests"] or options.get("credCheckers")),
         password=options["server-password-file"],
         plaintext=Plaintext(options["plaintext-passwords"]),
-        **({"logins_a_minute": 0, "logins_of_address_a_minute": 0, "registrations_an_hour": 0} if unlimited else {}),
+        **(NO_LIMITS if unlimited else {}),
     )
     accounts, argon2 = Accounts(), Argon2(reactor)
     checkers = options.get("credCheckers")  # of --auth

@@ -5,13 +5,15 @@ from __future__ import annotations
 from time import gmtime, strftime
 
 from ..account import Account
+from ..connection import Connection
 from ..directory import SERVER_LOG
 from ..event import Kind
-from ..person import Connection, Person, not_saved
+from ..person import Person, not_saved
 from ..request import Answer, Refused
 from ..rights import Right, may
 from ..session import Session
 from ..table import Parameter, Table, Takes
+from ..talking import check_reason
 from ..text import safe
 
 PEOPLE = Table()
@@ -97,6 +99,7 @@ async def away(session: Session, why: str = "") -> Answer:
     why = safe(why)  # one line: what is shown with it is the server's own words
     if len(why) > AWAY_LONGEST:
         raise Refused("bad_arguments", f"why you are away has at most {AWAY_LONGEST} characters")
+    check_reason(session, why)
     await _told(session, Kind.AWAY, why)
     return Answer(fields={"away": why})
 
@@ -111,8 +114,8 @@ async def back(session: Session) -> Answer:
 
 
 async def _told(session: Session, kind: Kind, why: str = "") -> None:
-    person = session.person
-    event = session.chat.event(kind, person.id, person.name.shown, why)
-    failed = await session.chat.save([(SERVER_LOG, event), (person.room.log.name, event)])
+    chat, person = session.chat, session.person
+    async with chat.alone(person.id):  # in all rooms in which they are then
+        failed = await chat.save(person.everywhere(kind, why, also=[SERVER_LOG]))
     if failed:
         raise not_saved("that", failed)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from twisted.python.failure import Failure
 
 from ..accounts import ignore as ignore_
-from ..event import person_of
+from ..event import Kind, person_of
 from ..inbox import inbox_log
 from ..person import Person
 from ..request import Answer, Refused
 from ..session import Session
 from ..table import Parameter, Table, Takes
-from .talk import HISTORY
+from ..talking import check_private
+from .history import HISTORY
 
 PRIVATE = Table()
 
@@ -37,7 +38,7 @@ async def reply(session: Session, text: str) -> Answer | None:
     newest = [entry.event for entry in await inbox.log.talk(None, REPLY_ENTRIES)]
     for event in [*([inbox.last] if inbox.last else []), *reversed(newest)]:
         id = person_of(event.by)
-        if id not in (person.id, *person.ignored):
+        if event.kind is Kind.PRIVATE and id not in (person.id, *person.ignored):
             known = session.chat.people.get(id) or session.chat.directory.accounts.get(id)
             if known is None:
                 raise Refused("nobody", f"{event.nick} is gone")
@@ -101,6 +102,7 @@ def someone(session: Session, nick: str) -> tuple[str, str]:
 
 async def _write(session: Session, id: str, nick: str, text: str) -> Answer | None:
     chat = session.chat
+    check_private(session)
     await session.person.open_inbox()
     if here := chat.people.get(id):
         try:

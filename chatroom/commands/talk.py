@@ -9,28 +9,25 @@ from ..asking import warn_of_plaintext
 from ..entering import Wish, enter
 from ..entering import resume as come_back
 from ..event import Kind
+from ..naming import rename
 from ..request import NO_FIELDS, Answer, Refused
 from ..rights import Right, Role, may
+from ..room import Room
 from ..session import Session
 from ..table import Parameter, Table, Takes
-from ..text import shortened
+from ..talking import check
+from ..talking import reason as allowed
 
 TALK = Table()
 
-HISTORY = 20
-"""Lines that /history shows unless told how many."""
-
 HELLO_VERSION = 1
 """Of the JSON format: what a program may rely on."""
-
-ROOM_SHOWN = 50
-"""Characters of a room that is not there."""
 
 NAMES_IN_LINE = 10
 """So many names stand in one line of /who."""
 
 
-ROOM = Parameter("room", "ROOM", optional=True, by_order=False)
+ROOM = Parameter("room", "ROOM", Takes.ROOM, optional=True, by_order=False)
 """Where it is to be done; only programs say so."""
 
 
@@ -86,11 +83,9 @@ async def hello(
     """Come in, or come back with the token of a welcome, and read on after a position."""
     if version != HELLO_VERSION:
         raise Refused("version", f"this server speaks version {HELLO_VERSION}", {"version": HELLO_VERSION})
-    after = None
-    for name, wanted in rooms.items():
-        _be_there(session, name)
-        after = _after(wanted)
-    wish = Wish(after, _after(inbox), history)
+    if len(rooms) > session.chat.settings.rooms_at_once:
+        raise Refused("too_many_rooms", f"one is in {session.chat.settings.rooms_at_once} rooms at most")
+    wish = Wish({name: _after(wanted) for name, wanted in rooms.items()}, _after(inbox), history)
     if resume:
         await come_back(session, resume, wish)
     elif nick:
@@ -111,30 +106,28 @@ def _after(wanted: object) -> str | None:
 
 
 @TALK.command("say", Parameter("text", "TEXT", Takes.REST), ROOM, listed=False)
-def say(session: Session, text: str, room: str | None = None) -> None:
+def say(session: Session, text: str, room: Room) -> None:
     """Say something to the room."""
-    _be_there(session, room)
-    session.append(Kind.SAID, text)
+    check(session, room, text)
+    session.append(room, Kind.SAID, text)
 
 
 @TALK.command("me", Parameter("text", "ACTION", Takes.REST), ROOM)
-def me(session: Session, text: str, room: str | None = None) -> None:
+def me(session: Session, text: str, room: Room) -> None:
     """Say what you do: others see * you waves."""
-    _be_there(session, room)
-    session.append(Kind.DID, text)
+    check(session, room, text)
+    session.append(room, Kind.DID, text)
 
 
 @TALK.command("who", ROOM)
-async def who(session: Session, room: str | None = None) -> Answer:
-    """Show who is here."""
-    _be_there(session, room)
-    here, away = session.person.room, session.chat.directory.away
-    members = here.members.nicks
+async def who(session: Session, room: Room) -> Answer:
+    """Show who is in the room."""
+    away, members = session.chat.directory.away, room.members.nicks
     nicks = [f"{nick} (away)" if id in away else nick for id, nick in members.items()]
     lines = [", ".join(nicks[start : start + NAMES_IN_LINE]) for start in range(0, len(nicks), NAMES_IN_LINE)]
-    head = f"{len(nicks)} in #{here.name}: "
+    head = f"{len(nicks)} in #{room.name}: "
     gone = {nick: away[id] for id, nick in members.items() if id in away}
-    fields = {"room": here.name, "members": [*members.values()], **({"away": gone} if gone else {})}
+    fields = {"room": room.name, "members": [*members.values()], **({"away": gone} if gone else {})}
     return Answer(head + "\n".join(lines), fields)
 
 
@@ -150,21 +143,8 @@ async def nick(session: Session, name: str) -> Answer:
         raise Refused("nick_taken", f"{owner.name.shown} is somebody's own; if it is yours: /login {owner.name.shown}")
     if new.shown == person.name.shown:
         raise Refused("nick_same", f"you are {new.shown} already")
-    await person.rename(new)
+    await rename(person, new, session.chat)
     return Answer(fields={"nick": new.shown})
-
-
-@TALK.command(
-    "history",
-    Parameter("limit", "N", Takes.NUMBER, optional=True),
-    Parameter("before", "POSITION", optional=True, by_order=False),
-    ROOM,
-)
-async def history(session: Session, limit: int = HISTORY, before: str = "", room: str | None = None) -> Answer:
-    """Show the last N lines of what was said here (20)."""
-    _be_there(session, room)
-    await session.shown.history(limit, before)
-    return Answer()
 
 
 @TALK.command("echo", Parameter("on", "on|off", Takes.SWITCH))
@@ -177,10 +157,4 @@ async def echo(session: Session, on: bool) -> Answer:
 @TALK.command("quit", Parameter("reason", "why", Takes.REST, optional=True), right=Right.ASK)
 async def quit_(session: Session, reason: str = "") -> None:
     """Leave; so does bye."""
-    session.quit(reason)
-
-
-def _be_there(session: Session, room: str | None) -> None:
-    """Refuse what is meant for another room, lest it be said in this one."""
-    if room is not None and room not in session.chat.rooms:
-        raise Refused("no_room", f"there is no room {shortened(room, ROOM_SHOWN)}")
+    session.quit(allowed(session, reason) if session.device else reason)

@@ -19,13 +19,14 @@ from .. import __version__
 from ..account import Accounts
 from ..auth.argon2 import Argon2
 from ..auth.portal import PortalLogin
-from ..chat import Chat, Settings
+from ..chat import Chat
 from ..commands import COMMANDS
 from ..protocols.control import connect, user_of
 from ..protocols.peer import UNIX
 from ..request import Refused
 from ..seams import Clock, Hasher, Storage
 from ..session import Session
+from ..settings import Settings
 from ..storage.opening import control_of, file_of, open_storage
 from ..storage.refused import InUse, StorageRefused
 from ..table import Table

@@ -102,7 +102,7 @@ def _fault(ask: Ask, words: str) -> str:
         assert isinstance(command, Command)
         _without_password(ask).bind(command)
     except Refused as refused:
-        why = refused.words.replace("it is /", "it is chatroomctl ")
+        why = _in_shell(refused.words).replace("it is /", "it is chatroomctl ")
         if wants_password(ask):
             why += "; the password is read from standard input, since the list of processes shows all arguments"
         return why
@@ -114,4 +114,9 @@ def _without_password(ask: Ask) -> Ask:
 
 
 def _usage(ask: Ask) -> str:
-    return _without_password(ask).usage.removeprefix("/")
+    return _in_shell(_without_password(ask).usage).removeprefix("/")
+
+
+def _in_shell(words: str) -> str:
+    """Here a command is one word."""
+    return words.replace("/server ", "/server-")

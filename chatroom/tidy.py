@@ -1,0 +1,163 @@
+"""What is to be there no more is taken out of the storage: by and by, again after a failure, and again after a start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from twisted.internet.defer import ensureDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .directory import SERVER_LOG, Directory
+from .event import Event, Kind, Position, Sort
+from .inbox import inbox_log
+from .journal import Journal
+from .person import Person
+from .room import Room
+from .seams import Batch, Clock, NotSaved, Redactable, Storage
+from .times import DAY
+
+TIDY_AGAIN = 60.0
+"""Seconds until it is tried again to take something out of the storage: the whole of it is looked through."""
+
+EXPIRING = 24 * 60 * 60.0
+"""Seconds after which it is looked again for what has become too old: to the day is exact enough, and the whole of the file
+may have to be read."""
+
+EXPIRING_PARTS = 24
+"""What is kept for less than so many times that is looked for so many times in its time."""
+
+PRESENCE_DAYS = 1
+"""For so long is kept who came and went before the server's last start: programs read on where they were."""
+
+
+class Server(Protocol):
+    """What is needed of the chat."""
+
+    clock: Clock
+    directory: Directory
+    journal: Journal
+    storage: Storage
+    people: dict[str, Person]
+    rooms: dict[str, Room]
+    stopping: bool
+
+    def alone(self, id: str) -> AbstractAsyncContextManager[None]: ...
+    def event(
+        self, kind: Kind, by: str = ..., nick: str = ..., text: str = ..., details: dict[str, str] = ...
+    ) -> Event: ...
+    def milliseconds(self) -> int: ...
+    async def save_surely(self, events: Batch) -> None: ...
+    def bug(self, failure: Failure) -> None: ...
+
+
+class Tidy:
+    """One at a time: what came meanwhile is done with the next."""
+
+    _log = Logger()
+
+    def __init__(self, server: Server, talk_for: int, addresses_for: int) -> None:
+        """For how many milliseconds what people said is kept, and where they came from; 0 for ever."""
+        self._server = server
+        self._talk_for = talk_for
+        self._addresses_for = addresses_for
+
+    def soon(self) -> None:
+        """Do it without anybody waiting."""
+        ensureDeferred(self.now()).addErrback(self._server.bug)
+
+    async def now(self) -> None:
+        """Take out what is kept of passwords that count no more; the words that were removed or corrected; all that was said
+        in rooms that were closed; of who is no account any more the nickname in all that they said, and their inbox."""
+        async with self._server.alone(""):
+            try:
+                await self._do()
+            except NotSaved as why:
+                self._later(why, TIDY_AGAIN, self.soon)
+
+    async def _do(self) -> None:
+        server = self._server
+        for id, position in tuple(server.directory.accounts.stale.items()):
+            await self._blank(id, position)
+        await server.journal.settled()
+        for room in tuple(server.rooms.values()):
+            if room.owed:
+                await self._amend(room)
+        for folded, name in tuple(server.directory.rooms.closed.items()):
+            if isinstance(server.storage, Redactable):
+                await server.storage.erase(f"#{name}")
+            await server.save_surely([(SERVER_LOG, server.event(Kind.ERASED, details={"name": folded}))])
+        for id, nick in tuple(server.directory.accounts.forgotten().items()):
+            await self._forget(id, nick)
+
+    def expiring(self) -> None:
+        """Take out what has become too old, now and for as long as the server runs."""
+        ensureDeferred(self._expire()).addErrback(self._server.bug)
+
+    async def _expire(self) -> None:
+        server, now = self._server, self._server.milliseconds()
+        every = min(
+            [EXPIRING, *(kept / 1000 / EXPIRING_PARTS for kept in (self._talk_for, self._addresses_for) if kept)]
+        )
+        async with server.alone(""):
+            try:
+                if isinstance(server.storage, Redactable):
+                    await server.storage.expire(now - PRESENCE_DAYS * DAY, Sort.PRESENCE)
+                    if self._addresses_for:
+                        await server.storage.fade("address", now - self._addresses_for)
+                    if self._talk_for:
+                        await self._expire_talk(server.storage, now - self._talk_for)
+            except NotSaved as why:
+                self._later(why, TIDY_AGAIN, self.expiring)
+                return
+        for rules in (server.directory.rules, *(room.rules for room in server.rooms.values())):
+            if self._addresses_for:
+                rules.fade(now - self._addresses_for)
+        if not server.stopping:
+            server.clock.callLater(every, self.expiring)
+
+    async def _expire_talk(self, storage: Redactable, time: int) -> None:
+        await storage.expire(time, Sort.TALK)
+        inboxes = [person.inbox for person in self._server.people.values() if person.inbox]
+        for log in (*(room.log for room in self._server.rooms.values()), *(inbox.log for inbox in inboxes)):
+            log.forget(time)
+
+    async def _blank(self, id: str, position: Position) -> None:
+        stale, storage = self._server.directory.accounts.stale, self._server.storage
+        del stale[id]
+        if isinstance(storage, Redactable):
+            try:
+                await storage.blank("hash", log=SERVER_LOG, by=id, before=position)
+            except NotSaved:
+                stale.setdefault(id, position)  # unless yet another has come meanwhile
+                raise
+
+    async def _amend(self, room: Room) -> None:
+        owed = dict(room.owed)
+        texts = {position: text for decided in sorted(owed) for position, text in owed[decided].items()}
+        if isinstance(self._server.storage, Redactable):
+            await self._server.storage.amend(room.log.name, texts)
+        done = self._server.event(Kind.ERASED, details={"position": str(max(owed))})
+        await self._server.save_surely([(room.log.name, done)])
+
+    async def _forget(self, id: str, nick: str) -> None:
+        server = self._server
+        self._rename(id, nick)
+        if isinstance(server.storage, Redactable):
+            await server.storage.rename(id, nick)
+            self._rename(id, nick)  # what was read from it meanwhile
+            await server.storage.erase(inbox_log(id))
+        await server.save_surely([(SERVER_LOG, server.event(Kind.ERASED, id, nick))])
+
+    def _rename(self, id: str, nick: str) -> None:
+        """In all logs that are in memory."""
+        inboxes = [person.inbox for person in self._server.people.values() if person.inbox]
+        for log in [*(room.log for room in self._server.rooms.values()), *(inbox.log for inbox in inboxes)]:
+            log.rename(id, nick)
+
+    def _later(self, why: NotSaved, seconds: float, again: Callable[[], None]) -> None:
+        if not self._server.stopping:
+            self._log.warn("what is to be forgotten is still in the storage: {words}", words=why.words)
+            self._server.clock.callLater(seconds, again)
