@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 READY := .venv/ready
 
-.PHONY: venv run test lint format types coverage smoke check fuzz bench bench-quick bench-login microbench wheel clean
+.PHONY: venv run test lint format types coverage smoke check rights fuzz bench bench-quick bench-login bench-history microbench wheel clean
 
 MINUTES := 10
 
@@ -43,6 +43,10 @@ smoke: $(READY)
 
 check: test lint types coverage smoke
 
+# Writes into docs/moderation.md who may ask for what, as the program has it.
+rights: $(READY)
+	$(PYTHON) -m tests.rights_page
+
 # Looks for what breaks the server, from SEED on if one is given; what it finds, it leaves in fuzz-*.json.
 fuzz: $(READY)
 	$(PYTHON) -m fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
@@ -57,6 +61,10 @@ bench-quick: $(READY)
 # Whether the time of a wrong login tells that the account exists, and what others notice of many.
 bench-login: $(READY)
 	$(PYTHON) -m benchmarks.login
+
+# What entering, reading back and searching take where much was said, and what others notice of it.
+bench-history: $(READY)
+	$(PYTHON) -m benchmarks.history
 
 # Each step of a line's way by itself, without collecting garbage, which the server does rarely.
 microbench: $(READY)

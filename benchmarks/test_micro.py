@@ -18,7 +18,7 @@ from chatroom.event import Entry, Event, Kind
 from chatroom.log import Log
 from chatroom.names import nickname
 from chatroom.page import Page, Reader
-from chatroom.person import Person
+from chatroom.naming import enter
 from chatroom.protocols.outlet import DirectOutlet
 from chatroom.seams import Format
 from chatroom.storage.memory import MemoryStorage
@@ -174,7 +174,7 @@ def wake_all(log: Log, session: Any) -> None:
         transport: Any = Transport()
         outlet = DirectOutlet(transport, session, session)
         outlet.start()
-        log.advance(Reader(log.tip, TEXT, outlet, f"{number}", echo=False, owner=Fails()))
+        log.advance(Reader(log, log.tip, TEXT, outlet, f"{number}", echo=False, owner=Fails()))
 
 
 def test_wake_1000_readers(benchmark: BenchmarkFixture) -> None:
@@ -215,7 +215,7 @@ def test_enter_a_room_of_1000(benchmark: BenchmarkFixture) -> None:
     chat, room = world.chat, world.chat.rooms["lobby"]
     for number in range(READERS):
         id = chat.new_id()
-        ensureDeferred(Person.enter(chat, id, nickname(f"u{number}"), room, id, ""))
+        ensureDeferred(enter(chat, id, nickname(f"u{number}"), (room,), id, ""))
     world.settle()
     wake_all(room.log, None)
     numbers = count()
@@ -225,10 +225,10 @@ def test_enter_a_room_of_1000(benchmark: BenchmarkFixture) -> None:
         while here:
             here.pop().hang_up()
 
-    def enter() -> None:
+    def come() -> None:
         here.append(world.connect())
         here[0].line(f"guest{next(numbers)}")
         world.settle()
 
-    benchmark.pedantic(enter, setup=make_room, rounds=100, warmup_rounds=5)
+    benchmark.pedantic(come, setup=make_room, rounds=100, warmup_rounds=5)
     assert here[0].lines()[-1].startswith("* You are guest")

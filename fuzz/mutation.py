@@ -133,7 +133,7 @@ def _mishap(chance: Random, who: int) -> Step:
 def _elsewhere(chance: Random) -> Step:
     match chance.randrange(10):
         case 0 | 1 | 2 | 3 | 4:
-            return Step("tell")
+            return Step("tell", what=chance.choice((b"lobby", b"lobby", b"dev")))
         case 5 | 6:
             return Step("wait", number=chance.choice((0.05, 1, 30, 400)))
         case 7:

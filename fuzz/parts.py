@@ -9,10 +9,11 @@ from unicodedata import is_normalized
 
 from chatroom.commands import COMMANDS
 from chatroom.event import Entry, Event, Kind
-from chatroom.names import LONGEST, nickname
+from chatroom.names import LONGEST, ROOM_LONGEST, Name, nickname, room_name
 from chatroom.protocols.telnet import CUT, LineInput
-from chatroom.request import Answer, Command, Refused, Welcome
+from chatroom.request import Answer, Arrived, Command, Refused, Welcome
 from chatroom.text import clean, clean_lines, decode, safe, safe_lines, shortened
+from chatroom.times import moment, told_time
 from chatroom.wire.json import JSON
 from chatroom.wire.text import TEXT
 from tests import harm
@@ -46,22 +47,40 @@ def text(data: bytes) -> None:
         assert len(shortened(one, 10)) <= 10
 
 
-def name(data: bytes) -> None:
-    """A nickname stays what it is, is as long as it may be, and is refused in words that can be shown."""
+def name_of(rule: Callable[[str], Name], longest: int) -> Callable[[bytes], None]:
+    """A name stays what it is, is as long as it may be, and is refused in words that can be shown."""
+
+    def name(data: bytes) -> None:
+        try:
+            found = rule(decode(data))
+        except Refused as refused:
+            _refused_in_words(refused)
+            return
+        assert rule(found.shown) == found
+        assert 0 < len(found.shown) <= longest
+        assert found.shown == clean(found.shown)
+        assert not any(char.isspace() for char in found.shown)
+
+    return name
+
+
+def time(data: bytes) -> None:
+    """What is written as a time, or as how long ago, is a stretch of time that can be told; or refused."""
     try:
-        found = nickname(decode(data))
+        start, end = moment(decode(data), 1 << 40)
     except Refused as refused:
         _refused_in_words(refused)
         return
-    assert nickname(found.shown) == found
-    assert 0 < len(found.shown) <= LONGEST
-    assert found.shown == clean(found.shown)
-    assert not any(char.isspace() for char in found.shown)
+    assert start < end
+    assert told_time(start) <= told_time(end)
 
 
 def command_in_text(data: bytes) -> None:
-    _understand(TEXT.parse(data, entered=True))
-    _understand(TEXT.parse(data, entered=False))
+    for entered in (True, False):
+        try:
+            _understand(TEXT.parse(data, entered=entered))
+        except Refused as refused:
+            _refused_in_words(refused, refused.id)
 
 
 def command_in_json(data: bytes) -> None:
@@ -108,12 +127,18 @@ def events(data: bytes) -> None:
         for n, byte in enumerate(data[:12])
     ]
     for format, harmful in ((TEXT, harm.in_text), (JSON, harm.in_json)):
-        for pieces in (format.render("#lobby", entries), format.recall("#lobby", entries)):
+        for pieces in (
+            *(each.render(log, entries) for each in (format, format.several) for log in ("#lobby", "@n1.1")),
+            *(format.recall("#lobby", entries, several) for several in (False, True)),
+        ):
             assert len(pieces) == len(entries)
             assert harmful(b"".join(pieces)) == []
         for told in (
             format.greet(words, words, len(data)),
-            format.welcome(Welcome(words, words, words, words, 1, [words] * (len(data) % 20), words)),
+            format.welcome(Welcome(words, words, words, [_arrived(words, data)] * (len(data) % 3), words)),
+            format.joined(_arrived(words, data), Command("join", fields={}), several=True),
+            format.joined(_arrived(words, data), None, several=False),
+            format.exported({"text": words, "room": words}),
             format.answer(Answer(words)),
             format.answer(Answer(words, {words: [words], "notice": words}), Command("who", words)),
             format.refuse(Refused("code", words, {"room": words}), words),
@@ -121,8 +146,13 @@ def events(data: bytes) -> None:
             assert harmful(told) == []
 
 
+def _arrived(words: str, data: bytes) -> Arrived:
+    return Arrived(words, 1, [words] * (len(data) % 20), words)
+
+
 def _details(words: str) -> dict[str, Any]:
-    return {"id": words, "new": words, "kept": {words: [words, words, words, words]}}
+    given: dict[str, Any] = dict.fromkeys(("id", "new", "to", "name", "room", "role", "setting", "eid"), words)
+    return {**given, "eids": [words], "until": len(words) << 33, "kept": {words: [words, words, words, words]}}
 
 
 def numbers(data: bytes) -> None:
@@ -139,7 +169,9 @@ def numbers(data: bytes) -> None:
 PARTS: dict[str, Callable[[bytes], None]] = {
     "line input": line_input,
     "text": text,
-    "nickname": name,
+    "nickname": name_of(nickname, LONGEST),
+    "room's name": name_of(room_name, ROOM_LONGEST),
+    "time": time,
     "text to commands": command_in_text,
     "json to commands": command_in_json,
     "talk": talk,

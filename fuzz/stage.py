@@ -13,7 +13,8 @@ from typing import Any
 
 from twisted.logger import LogEvent, LogLevel, eventAsText, globalLogPublisher
 
-from chatroom import journal, log, page, recall
+from chatroom import journal, kept, log, page, recall
+from chatroom.names import room_name
 from tests import harm
 from tests.chatting import (
     CLIENTS,
@@ -34,8 +35,8 @@ SMALL: tuple[tuple[ModuleType, str, int], ...] = (
     (log, "PAGES_BYTES", 2000),
     (log, "TAIL_BYTES", 2000),
     (log, "READ_ENTRIES", 3),
-    (log, "TALK_ENTRIES", 4),
-    (log, "TALK_BYTES", 1500),
+    (kept, "TALK_ENTRIES", 4),
+    (kept, "TALK_BYTES", 1500),
     (recall, "RECALL_ENTRIES", 3),
     (recall, "FOLDED_ENTRIES", 2),
     (journal, "BATCH_BYTES", 400),
@@ -48,6 +49,9 @@ KINDS: dict[bytes, type[LineClient]] = {
     b"wrapped": CLIENTS["text through a wrapper"],  # type: ignore[dict-item]
     b"json": JsonClient,
 }
+
+LOBBY, DEV = "lobby", "dev"
+"""Rooms that there are, and nobody here may open more; the reader is in the first, and the other two are in both."""
 
 EXPECTED = "the storage cannot save"
 """Told of a disk that the case broke; any other error in the log is a finding."""
@@ -109,15 +113,19 @@ class Stage:
     def __init__(self, case: Case) -> None:
         self.sent = 0
         self.storage = FailingStorage()
-        self.world = World(storage=self.storage, **case.settings)
+        self.world = World(storage=self.storage, rooms=[room_name(LOBBY), room_name(DEV)], **case.settings)
         self.world.factory.max_line = case.max_line
         self._people: dict[int, LineClient] = {}
         self._tokens: dict[int, str] = {}
         self._protocols: list[weakref.ref[Any]] = []
         self._at_first = held(self.world)
+        self._calls_at_first = calls(self.world)
         self._reader: TextClient = self.world.enter("reader", TextClient)
         self._program: JsonClient = self.world.enter("program", JsonClient)
         self._teller: JsonClient = self.world.enter("teller", JsonClient)
+        for program in (self._program, self._teller):
+            program.ask("join", room=DEV)
+            self.world.after(END)  # however slowly lines are taken
         self._told = 0
 
     def play(self, steps: list[Step]) -> None:
@@ -133,7 +141,7 @@ class Stage:
                 self._resume(step.who)
             case "tell":
                 self._told += 1
-                self._teller.ask("say", str(self._told), text=f"oracle {self._told}")
+                self._teller.ask("say", str(self._told), text=f"oracle {self._told}", room=step.what.decode())
             case "wait":
                 self.world.after(step.number)
             case "disk":
@@ -224,18 +232,23 @@ class Stage:
         self._check_that_nothing_is_left()
 
     def _check_what_was_told(self) -> None:
-        """Every number that the teller said was saved and shown to everyone once and in order, or refused."""
+        """Every number that the teller said was saved and shown once and in order to everyone in that room, and to nobody
+        else; or refused."""
         lines = self._teller.told()
-        shown = [int(line["id"]) for line in lines if line.get("nick") == "teller" and line["event"] == "said"]
+        shown = {room: said(lines, room) for room in (LOBBY, DEV)}
         refused = [int(line["id"]) for line in lines if "refused" in line]
-        expect("answers to the teller", sorted(shown + refused), list(range(1, self._told + 1)))
-        expect("what the teller is shown", shown, sorted(shown))
-        program = [
-            line for line in self._program.told() if line.get("nick") == "teller" and line.get("event") == "said"
-        ]
-        expect("what the program is shown", [line["text"] for line in program], [f"oracle {n}" for n in shown])
+        expect("answers to the teller", sorted([*shown[LOBBY], *shown[DEV], *refused]), list(range(1, self._told + 1)))
+        for room, numbers in shown.items():
+            expect(f"what the teller is shown of {room}", numbers, sorted(numbers))
+            expect(f"what the program is shown of {room}", said(self._program.told(), room), numbers)
+            before = len(self._program.told())
+            self._program.ask("history", limit=999999, room=room)
+            self.world.after(END)
+            recalled = self._program.told()[before:]
+            expect(f"what the history tells of {room}", said(recalled, room), numbers)
+            expect("what that tells of other rooms", [line for line in recalled if line.get("room", room) != room], [])
         told = re.findall(r"^teller: (.*)\r$", self._reader.text(), re.MULTILINE)
-        expect("what the reader is shown", told, [f"oracle {n}" for n in shown])
+        expect("what the reader is shown", told, [f"oracle {n}" for n in shown[LOBBY]])
         self._reader.line("/history 999999")
         recalled = re.findall(r"^\[.{16}\] teller: (.*)\r$", self._reader.text(), re.MULTILINE)
         expect("what the history tells", recalled, told)
@@ -246,10 +259,21 @@ class Stage:
     def _check_that_nothing_is_left(self) -> None:
         world = self.world
         expect("what the chat holds", held(world), self._at_first)
-        expect("calls that are still to come", [str(call) for call in world.clock.getDelayedCalls()], [])
+        expect("calls that are still to come", calls(world), self._calls_at_first)
         self._people.clear()
         gc.collect()
         expect("connections that stay in memory", [ref() for ref in self._protocols if ref() is not None], [])
+
+
+def said(lines: list[dict[str, Any]], room: str) -> list[int]:
+    """Which numbers of the teller these lines tell, in a room."""
+    by_teller = [line for line in lines if line.get("nick") == "teller" and line.get("event") == "said"]
+    return [int(line["text"].removeprefix("oracle ")) for line in by_teller if line["room"] == room]
+
+
+def calls(world: World) -> list[object]:
+    """What is still to be called."""
+    return [call.func for call in world.clock.getDelayedCalls()]
 
 
 def expect(what: str, is_: object, should_be: object) -> None:
@@ -258,7 +282,7 @@ def expect(what: str, is_: object, should_be: object) -> None:
 
 
 COLLECTIONS = dict, list, set, deque
-BOUNDED = {"_tail", "_batches", "_pages", "_talk"}
+BOUNDED = {"_tail", "_batches", "_pages"}
 """Of a log, what is kept whoever is there."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 from twisted.internet.task import Clock
@@ -14,9 +15,9 @@ from .chatting import World
 def left_behind(storage: MemoryStorage) -> MemoryStorage:
     """What the next process finds, and the one before cannot change any more."""
     found = MemoryStorage()
-    found._logs = {log: entries.copy() for log, entries in storage._logs.items()}
-    found._erased = storage._erased.copy()
-    found._firsts = storage._firsts.copy()
+    for name, kept in vars(storage).items():
+        if isinstance(kept, dict):  # all else is of the process: who follows, and what is under way
+            setattr(found, name, {key: copy(value) for key, value in kept.items()})
     return found
 
 

@@ -11,7 +11,7 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from errno import ECONNRESET, EPIPE, EWOULDBLOCK
 from functools import partial
 from hashlib import sha256
@@ -29,13 +29,14 @@ from twisted.python.failure import Failure
 
 from chatroom.account import Accounts
 from chatroom.auth.portal import Checker, PortalLogin
-from chatroom.chat import Chat, Settings
+from chatroom.chat import Chat
 from chatroom.commands import COMMANDS
-from chatroom.event import Entry, Kind, Position
+from chatroom.event import Entry, Kind, Position, Sort
 from chatroom.protocols.line import LineFactory
 from chatroom.protocols.telnet import MAX_LINE
-from chatroom.seams import Batch, Login, NotSaved, Storage
+from chatroom.seams import Batch, Hit, Login, NotSaved, Storage
 from chatroom.storage.memory import MemoryStorage
+from chatroom.settings import Settings
 from chatroom.table import Table
 from chatroom.tap import secret_of
 
@@ -88,7 +89,7 @@ class World:
         self.turns = Turns(self.clock)
         self.client = client or TextClient
         self.storage = storage or MemoryStorage()
-        limits: dict[str, Any] = {"line_interval": 0.0}
+        limits: dict[str, Any] = {"line_interval": 0.0, "presence_burst": 0}
         chosen = Settings(**limits | settings)
         self.chat = chat_of(self.clock, lambda: MORNING + self.clock.seconds(), stamp, chosen, login)
         self.factory = LineFactory(self.chat, table, MAX_LINE)
@@ -231,11 +232,29 @@ class SlowStorage:
     def unfollow(self, log: str, committed: Callable[[Sequence[Entry]], None]) -> None:
         self.storage.unfollow(log, committed)
 
+    def place(self, log: str, time: int) -> Deferred[Position]:
+        return self.storage.place(log, time)
+
+    def search(self, logs: Collection[str], words: Sequence[str], **wanted: Any) -> Deferred[list[Hit]]:
+        return self.storage.search(logs, words, **wanted)
+
+    def written(self, by: str, **wanted: Any) -> Deferred[list[Hit]]:
+        return self.storage.written(by, **wanted)
+
     def rename(self, by: str, nick: str) -> Deferred[None]:
         return self.storage.rename(by, nick)
 
-    def blank(self, log: str, by: str, detail: str, before: Position) -> Deferred[None]:
-        return self.storage.blank(log, by, detail, before)
+    def blank(self, detail: str, *, log: str, by: str, before: Position) -> Deferred[None]:
+        return self.storage.blank(detail, log=log, by=by, before=before)
+
+    def expire(self, time: int, sort: Sort) -> Deferred[None]:
+        return self.storage.expire(time, sort)
+
+    def fade(self, detail: str, time: int) -> Deferred[None]:
+        return self.storage.fade(detail, time)
+
+    def amend(self, log: str, texts: Mapping[Position, str | None]) -> Deferred[None]:
+        return self.storage.amend(log, texts)
 
     def erase(self, log: str) -> Deferred[None]:
         return self.storage.erase(log)

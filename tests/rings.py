@@ -4,35 +4,54 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-FACTS = ("text", "names", "passwords", "event", "request", "rights")
+FACTS = ("text", "names", "passwords", "event", "request", "rights", "times", "filters")
 """May import one another, and besides the standard library the tables of Unicode."""
 
 HEART = (
     "seams",
     "page",
+    "kept",
     "log",
     "recall",
     "journal",
+    "connections",
+    "bans",
+    "rules",
+    "door",
     "room",
     "account",
+    "opened",
     "directory",
-    "connections",
     "attempts",
     "inbox",
+    "connection",
     "person",
+    "naming",
+    "speaking",
+    "tidy",
+    "settings",
     "chat",
     "table",
     "intake",
     "patience",
     "order",
     "reading",
+    "granting",
     "session",
     "asking",
     "accounts",
+    "joining",
     "entering",
+    "moderating",
+    "telling",
+    "talking",
+    "amending",
     "commands",
 )
 """In this order: each may import the facts and those before it."""
+
+SHARED = ("wire.words", "wire.fields")
+"""What formats say in; of one another they know nothing."""
 
 EDGES = ("console", "options", "service", "tap", "client", "control")
 """May import everything; nothing further in imports them."""
@@ -81,7 +100,7 @@ def ring_of(module: str) -> Ring | None:
         case "":  # chatroom/__init__.py: the version
             return Ring(())
         case "wire":
-            return Ring((*FACTS, "wire") if module == "wire" else FACTS, pure=True)
+            return Ring((*FACTS, *(("wire",) if module == "wire" else SHARED)), pure=True)
         case "protocols":
             return Ring((*FACTS, "seams", "session", "chat", "table", "wire", "protocols"), TWISTED)
         case "storage":

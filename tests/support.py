@@ -41,10 +41,15 @@ def bounded(seconds: float = 5) -> Callable[[Test[P]], Test[P]]:
 
 
 class Fails:
-    """Whose cursor must not fail."""
+    """Whose cursor, the only one, must not fail."""
+
+    several = False
 
     def failed(self, failure: Failure) -> None:
         failure.raiseException()
+
+    def reads_elsewhere(self, reader: Reader, event: Event) -> bool:
+        return False
 
 
 def needs(program: str, package: str) -> pytest.MarkDecorator:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chatroom.chat import Plaintext
+from chatroom.settings import Plaintext
 from chatroom.names import nickname
 
 from .again import again

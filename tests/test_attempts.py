@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from chatroom.attempts import KEYS, Allowance, Attempts, Registrations
-from chatroom.chat import Settings
+from chatroom.settings import Settings
 from chatroom.request import Refused
 
 A_MINUTE, OF_ADDRESS_A_MINUTE = Settings().logins_a_minute, Settings().logins_of_address_a_minute

@@ -9,7 +9,7 @@ from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from chatroom.chat import Settings
+from chatroom.settings import Settings
 from chatroom.directory import SERVER_LOG
 from chatroom.event import Event, Kind
 from chatroom.names import TABLES

@@ -113,7 +113,9 @@ def test_a_command_that_the_table_gets_later_is_there_by_itself(capsys: pytest.C
     [
         ([], "required: COMMAND"),
         (["ad-account", "bob"], "no command 'ad-account'; did you mean add-account?"),
-        (["xyzzy"], "no command 'xyzzy'; there are accounts, "),
+        (["xyzzy"], "no command 'xyzzy'; there are rooms, server-kick, "),
+        (["server", "ban", "bob"], "no command 'server'; did you mean server-ban?"),
+        (["server-lockdown"], "it is chatroomctl server-lockdown on|off\n"),
         (["say", "hello"], "no command 'say'"),
         (["accounts", "of", "bob"], "it is chatroomctl accounts\n"),
         (["add-account"], "it is chatroomctl add-account NAME; the password is read from standard input"),

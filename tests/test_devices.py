@@ -6,6 +6,7 @@ import pytest
 from twisted.internet.defer import ensureDeferred
 
 from chatroom.accounts import create
+from chatroom.door import PAUSE
 from chatroom.names import nickname
 from chatroom.person import DEVICES
 
@@ -221,6 +222,7 @@ def test_a_device_that_comes_while_the_disk_is_full_is_refused_and_may_come_late
     world.settle()
     late = world.connect()
     late.login("alice", PASSWORD)
+    world.after(PAUSE)
     assert late.heard("entered", "refused") == [("refused",)]
     assert bob.heard() == []
     storage.recover()

@@ -9,11 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import ensureDeferred
+from twisted.internet.task import Clock
 
 from chatroom.account import Accounts, name_of
 from chatroom.directory import SERVER_LOG, Claim, Directory
+from chatroom.door import Door
 from chatroom.event import Entry, Event, Kind, Sort
-from chatroom.names import Name, nickname
+from chatroom.names import Name, nickname, room_name
+from chatroom.opened import Opened
 from chatroom.recall import FOLDED_ENTRIES
 from chatroom.request import Refused
 from chatroom.room import Members, Room
@@ -41,6 +44,22 @@ def done(kind: Kind, by: str = "n1.1", text: str = "", **details: object) -> Eve
 
 def started(**kept: Name) -> Event:
     return Event(Kind.STARTED, 0, "", "", "", "", {"kept": {by: [*name] for by, name in kept.items()}})
+
+
+def opened(name: Name, by: str = "n1.1") -> Event:
+    return done(Kind.OPENED, by, name=name.shown, folded=name.folded, skeleton=name.skeleton)
+
+
+def closed(name: Name) -> Event:
+    return done(Kind.CLOSED, "", name=name.shown, folded=name.folded)
+
+
+def new_directory() -> Directory:
+    return Directory(Accounts(), Clock().seconds)
+
+
+def tea_room(storage: MemoryStorage) -> Room:
+    return Room(room_name("tea"), "", storage, Door(Clock(), 0), lambda room, entry: None)
 
 
 def entries_of(events: Sequence[Event]) -> list[Entry]:
@@ -73,6 +92,8 @@ DETAILS = st.fixed_dictionaries(
         "token": st.sampled_from(TOKENS),
         "new": st.sampled_from(["dave", "eve"]),
         "to": st.just("bob"),
+        "name": st.sampled_from([name.shown for name in NAMES]),
+        "rooms": st.lists(st.sampled_from(["tea", "dev"]), max_size=2),
         "kept": KEPT,
         "devices": st.dictionaries(st.sampled_from(TOKENS), st.sampled_from(DEVICES), max_size=2),
         "away": st.dictionaries(st.sampled_from(BYS), st.just("lunch"), max_size=2),
@@ -86,6 +107,8 @@ EVENTS = st.lists(
             claim_of, st.sampled_from(NAMES), st.sampled_from([Kind.CLAIMED, Kind.RELEASED]), st.sampled_from(BYS)
         ),
         st.builds(registered, st.sampled_from(NAMES), st.sampled_from(BYS)),
+        st.builds(opened, st.sampled_from(NAMES), st.sampled_from(BYS)),
+        st.builds(closed, st.sampled_from(NAMES)),
         st.builds(
             lambda kind, by, nick, text, details: Event(kind, 0, "", by, nick, text, details),
             st.sampled_from(Kind),
@@ -121,14 +144,14 @@ def test_whatever_stands_in_a_log_there_is_one_answer_to_who_is_here(events: lis
     for event in events:
         if event.kind is Kind.STARTED:
             last = dict.fromkeys(event.details.get("kept", {}), "joined")
-        elif event.kind in (Kind.JOINED, Kind.LEFT):
+        elif event.kind in (Kind.JOINED, Kind.PARTED, Kind.LEFT):
             last[event.by] = event.kind.value
     assert set(members) == {by for by, kind in last.items() if kind == "joined"}
 
 
 @given(events=EVENTS)
 def test_talk_changes_nothing_of_who_is_here(events: list[Event]) -> None:
-    quiet = [event for event in events if event.kind not in (Kind.SAID, Kind.DID)]
+    quiet = [event for event in events if event.kind.sort is not Sort.TALK]
     assert members_of(events) == members_of(quiet)
 
 
@@ -146,7 +169,7 @@ def directory_of(events: Sequence[Event]) -> Directory:
 
 
 def folded(entries: Sequence[Entry]) -> Directory:
-    directory = Directory(Accounts())
+    directory = new_directory()
     for entry in entries:
         directory.fold(entry)
     return directory
@@ -161,6 +184,8 @@ def state_of(directory: Directory) -> dict[str, object]:
         "forgotten": dict(accounts.forgotten()),
         "stale": dict(accounts.stale),
         "code": (accounts.code, accounts.started_before),
+        "rooms": [*directory.rooms],
+        "closed": dict(directory.rooms.closed),
         "claims": dict(directory._claims),
         "devices": dict(directory.devices),
         "away": dict(directory.away),
@@ -177,6 +202,12 @@ def check(directory: Directory) -> None:
         assert account.name.folded
         assert accounts.get(account.id) == accounts.named(account.name) == accounts.like(account.name) == account
     assert set(accounts.stale) <= {account.id for account in accounts.all()}
+    rooms = [room.name for room in directory.rooms]
+    assert len({key for name in rooms for key in name[1:]}) == sum(len({*name[1:]}) for name in rooms)
+    for room in directory.rooms:
+        assert directory.rooms.find(room.name) == directory.rooms.like(room.name) == room
+    for by in DEVICES:
+        assert directory.rooms.count(by) == sum(room.by == by for room in directory.rooms)
     for key, claim in directory._claims.items():
         assert key in claim.name[1:]
         assert claim.by in directory.holders(claim.name)
@@ -204,7 +235,7 @@ def test_whatever_stands_in_the_server_s_log_there_is_one_answer_to_whose_a_nick
 
 @given(events=EVENTS)
 def test_whatever_stands_in_the_server_s_log_every_state_on_the_way_is_legal(events: list[Event]) -> None:
-    directory = Directory(Accounts())
+    directory = new_directory()
     for entry in entries_of(events):
         directory.fold(entry)
         check(directory)
@@ -276,7 +307,7 @@ def test_who_is_the_same_or_looks_alike_is_refused(taken: str, wanted: str, word
 
 
 def test_what_is_reserved_is_taken_until_it_is_cancelled() -> None:
-    directory = Directory(Accounts())
+    directory = new_directory()
     directory.reserve(nickname("alice"), "n1.1")
     directory.reserve(nickname("Alice"), "n1.1")
     with pytest.raises(Refused):
@@ -289,7 +320,7 @@ def test_what_is_reserved_is_taken_until_it_is_cancelled() -> None:
 
 
 def test_what_is_claimed_is_reserved_no_more() -> None:
-    directory = Directory(Accounts())
+    directory = new_directory()
     alice = nickname("alice")
     directory.reserve(alice, "n1.1")
     directory.fold(Entry(1, claim_of(alice)))
@@ -382,7 +413,13 @@ def works(directory: Directory, event: Event) -> bool:
         case Kind.FORGOTTEN:
             return account is None and accounts.forgotten().get(event.by) == event.nick
         case Kind.ERASED:
-            return event.by not in accounts.forgotten()
+            return event.by not in accounts.forgotten() and details.get("name") not in directory.rooms.closed
+        case Kind.OPENED:
+            return Opened(room_of(event), event.by) in directory.rooms
+        case Kind.CLOSED:
+            return details.get("folded") not in {room.name.folded for room in directory.rooms}
+        case Kind.ROOMS:
+            return account is not None and account.rooms == tuple(details.get("rooms", ()))
         case Kind.REGISTERED:
             return account is not None and (account.name, account.since) == (name, event.time)
         case Kind.PASSWORD:
@@ -396,15 +433,19 @@ def works(directory: Directory, event: Event) -> bool:
     return True
 
 
-OF_ACCOUNTS = (Kind.PASSWORD, Kind.OPERATOR, Kind.IGNORED, Kind.UNIGNORED)
+def room_of(event: Event) -> Name:
+    return Name(*(str(event.details.get(name)) for name in ("name", "folded", "skeleton")))
+
+
+OF_ACCOUNTS = (Kind.PASSWORD, Kind.OPERATOR, Kind.IGNORED, Kind.UNIGNORED, Kind.ROOMS)
 """What changes an account, if there is one."""
 
 
 @given(events=EVENTS)
-def test_void_is_only_what_claims_another_s_nickname_for_now_or_for_good_or_changes_what_is_no_account(
+def test_void_is_only_what_claims_another_s_nickname_or_room_or_changes_what_is_no_account(
     events: list[Event],
 ) -> None:
-    directory = Directory(Accounts())
+    directory = new_directory()
     for entry in entries_of(events):
         event = entry.event
         name, accounts = name_of(event), directory.accounts
@@ -413,6 +454,8 @@ def test_void_is_only_what_claims_another_s_nickname_for_now_or_for_good_or_chan
                 void = not name.folded or not directory.holders(name) <= {event.by}
             case Kind.REGISTERED:
                 void = not name.folded or accounts.like(name) is not None or accounts.get(event.by) is not None
+            case Kind.OPENED:
+                void = directory.rooms.like(room_of(event)) is not None
             case _:
                 void = event.kind in OF_ACCOUNTS and accounts.get(event.by) is None
         before = state_of(directory)
@@ -457,7 +500,7 @@ def test_all_state_is_read_however_much_it_is_and_how_long_before_the_last_start
     storage.append([(SERVER_LOG, registered(NAMES[0])), (SERVER_LOG, started())])
     storage.append([(SERVER_LOG, done(Kind.AWAY, by=str(n))) for n in range(before)])
     storage.append([(SERVER_LOG, done(Kind.PASSWORD, hash="new"))])
-    directory = Directory(Accounts())
+    directory = new_directory()
     ensureDeferred(directory.open(storage))
     (account,) = directory.accounts.all()
     assert account.hash == "new"
@@ -559,7 +602,7 @@ def test_whose_password_is_stale_has_another_and_where_it_stands_all_older_ones_
 @given(batches=st.lists(EVENTS, max_size=4))
 def test_nodes_that_share_a_storage_agree_whose_a_nickname_is_and_who_is_here(batches: list[list[Event]]) -> None:
     storage = MemoryStorage()
-    nodes = [(Directory(Accounts()), Room("tea", storage)) for _ in range(2)]
+    nodes = [(new_directory(), tea_room(storage)) for _ in range(2)]
     for directory, room in nodes:
         ensureDeferred(directory.open(storage))
         ensureDeferred(room.open())
@@ -574,11 +617,11 @@ def test_nodes_that_share_a_storage_agree_whose_a_nickname_is_and_who_is_here(ba
 def test_who_opens_a_log_later_finds_what_those_know_who_were_there(events: list[Event]) -> None:
     storage = MemoryStorage()
     storage.append([(log, started()) for log in (SERVER_LOG, "#tea")])
-    early, room = Directory(Accounts()), Room("tea", storage)
+    early, room = new_directory(), tea_room(storage)
     ensureDeferred(early.open(storage))
     ensureDeferred(room.open())
     storage.append([(log, event) for event in events for log in (SERVER_LOG, "#tea")])
-    late, same_room = Directory(Accounts()), Room("tea", storage)
+    late, same_room = new_directory(), tea_room(storage)
     ensureDeferred(late.open(storage))
     ensureDeferred(same_room.open())
     assert owners(early) == owners(late)
@@ -587,7 +630,7 @@ def test_who_opens_a_log_later_finds_what_those_know_who_were_there(events: list
 
 def test_who_arrives_is_told_how_the_room_was_at_that_very_entry() -> None:
     storage = MemoryStorage()
-    room = Room("tea", storage)
+    room = tea_room(storage)
     ensureDeferred(room.open())
     joined = [
         ("#tea", Event(Kind.JOINED, 0, "", by, nick)) for by, nick in (("1", "alice"), ("2", "bob"), ("3", "carol"))

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from chatroom.chat import TIDY_AGAIN
+from chatroom.tidy import TIDY_AGAIN
 from chatroom.directory import SERVER_LOG
-from chatroom.event import Kind, person_of
+from chatroom.event import Entry, Event, Kind, person_of
+from chatroom.inbox import inbox_log
 from chatroom.names import nickname
 from chatroom.seams import NotSaved
 from chatroom.storage.memory import MemoryStorage
@@ -243,7 +244,7 @@ class Unforgetting(SlowStorage):
     fails = 0
     can = False
 
-    def _forget(self, what: str, *about: Any) -> Deferred[None]:
+    def _forget(self, what: str, *about: Any, **where: Any) -> Deferred[None]:
         if self.fails:
             self.fails -= 1
             failed: Deferred[None] = Deferred()
@@ -251,14 +252,14 @@ class Unforgetting(SlowStorage):
             return failed
         if not self.can:
             return Deferred()
-        done: Deferred[None] = getattr(self.storage, what)(*about)
+        done: Deferred[None] = getattr(self.storage, what)(*about, **where)
         return done
 
     def rename(self, *about: Any) -> Deferred[None]:
         return self._forget("rename", *about)
 
-    def blank(self, *about: Any) -> Deferred[None]:
-        return self._forget("blank", *about)
+    def blank(self, *about: Any, **where: Any) -> Deferred[None]:
+        return self._forget("blank", *about, **where)
 
     def erase(self, *about: Any) -> Deferred[None]:
         return self._forget("erase", *about)
@@ -426,12 +427,28 @@ def test_the_memory_that_a_restart_finds_is_the_store(world: World) -> None:
     alice, bob = world.register("alice"), world.enter("bob")
     bob.msg("alice", "psst")
     world.settle()
+    account = world.chat.directory.accounts.named(nickname("alice"))
+    assert account
     forget(alice)
     storage = world.storage
     assert isinstance(storage, MemoryStorage)
-    found = again(world).storage
-    assert isinstance(found, MemoryStorage)
-    assert found._erased == storage._erased != {}
+    found = left_behind(storage)
+    inbox = inbox_log(account.id)
+    assert read_all(found, inbox) == []
+    for log in (SERVER_LOG, "#lobby"):
+        assert read_all(found, log) == read_all(storage, log) != []
+    said = Event(Kind.SAID, 0, "n9.1", "n9.1", "carol", "hi")
+    for store in (found, storage):
+        store.append([(inbox, said)])
+    (entry,) = read_all(found, inbox)
+    assert [entry] == read_all(storage, inbox)
+    assert entry.position > storage.start + 1  # where something stood once, nothing else does
+
+
+def read_all(storage: MemoryStorage, log: str) -> list[Entry]:
+    found: list[Entry] = []
+    storage.read(log, limit=10**6).addCallback(found.extend)
+    return found
 
 
 # Killed in the midst of it

@@ -17,7 +17,7 @@ import regex
 from twisted.internet.defer import ensureDeferred
 
 from chatroom.event import Event, Kind
-from chatroom.names import LONGEST
+from chatroom.names import LONGEST, Name
 from chatroom.storage.memory import MemoryStorage
 from chatroom.text import MARKS
 from chatroom.wire.json import ID_LONGEST
@@ -213,7 +213,8 @@ def test_who_is_like_somebody_of_an_unclean_store_is_refused_in_clean_words() ->
 
 
 def test_what_the_operator_chose_is_shown_clean() -> None:
-    world = World(server_name=WORDS, version=WORDS, room=WORDS, motd=(WORDS, f"{WORDS}\n{WORDS}"))
+    dirty = Name(WORDS, "words", "words")
+    world = World(server_name=WORDS, version=WORDS, rooms=[dirty], motd=(WORDS, f"{WORDS}\n{WORDS}"))
     everybody = []
     for format in RECEIVERS:
         alice = world.connect(client=format)
@@ -274,6 +275,8 @@ def test_what_is_not_there_is_told_in_a_few_words_however_long_it_is() -> None:
         {"help": {"command": "x" * 60_000}},
         {"who": {"room": "x" * 60_000}},
         {"history": {"before": "x" * 60_000}},
+        {"history": {"after": "x" * 60_000}},
+        {"join": {"room": "x" * 60_000}},
         {"nick": {"name": "x" * 60_000}},
     ):
         eve.line(json.dumps(shown, ensure_ascii=False))
@@ -282,7 +285,7 @@ def test_what_is_not_there_is_told_in_a_few_words_however_long_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", ['{{"{}": {{}}}}', '{{"who": {{"room": "{}"}}}}', '{{"history": {{"before": "{}"}}}}']
+    "asked", ['{{"{}": {{}}}}', '{{"who": {{"room": "{}"}}}}', '{{"history": {{"after": "{}"}}}}']
 )
 @pytest.mark.parametrize("character", ["x\u0323\u0302", "👩🏽\u200d👩\u200d👧", "🇩🇪", "\u1100\u119e\u11ab", "క్\u200cష"])
 def test_what_is_told_in_part_is_cut_between_characters(asked: str, character: str) -> None:
@@ -291,8 +294,8 @@ def test_what_is_told_in_part_is_cut_between_characters(asked: str, character: s
         eve = came_in(World(), "eve", JsonClient)
         eve.line(asked.format("x" * before + character * 20))
         (told,) = map(json.loads, taken(eve).splitlines())
-        words = told["refused"]["words"].removesuffix("; /help lists the commands").partition(" is no position")[0]
-        shown = words.removeprefix("no command /").removeprefix("there is no room ")
+        words = told["refused"]["words"].partition("; ")[0].partition(" is no position")[0]
+        shown = words.removeprefix("no command /").removeprefix("you are not in #")
         assert 24 < len(shown) <= 50
         assert regex.findall(r"\X", shown) == (["x"] * before + whole)[: len(regex.findall(r"\X", shown))]
 

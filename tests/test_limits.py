@@ -25,11 +25,11 @@ from chatroom import options, service
 from chatroom.client.address import CONNECT_TIMEOUT, NEXT_ADDRESS, address
 from chatroom.client.connection import LONGEST_LINE, ServerLines
 from chatroom.commands import private
+from chatroom.commands.history import HISTORY
 from chatroom.commands.people import AWAY_LONGEST
-from chatroom.commands.talk import HISTORY
 from chatroom.event import Entry, Event, Kind
 from chatroom.log import Log
-from chatroom.options import ROOM_LONGEST, room
+from chatroom.names import ROOM_LONGEST, room_name
 from chatroom.page import PAGE_ENTRIES, Reader
 from chatroom.passwords import LONGEST, SHORTEST
 from chatroom.person import DEVICES
@@ -37,7 +37,7 @@ from chatroom.protocols import line
 from chatroom.protocols.proxied import HEADER_TIMEOUT, _ProxiedFactory
 from chatroom.protocols.tcp import LOOK_AGAIN, LOOKS_APART, Pulse
 from chatroom.recall import FOLDED_ENTRIES
-from chatroom.room import Room
+from chatroom.request import Refused
 from chatroom.seams import NotSaved
 from chatroom.storage import sqlite_file
 from chatroom.storage.memory import MemoryStorage
@@ -46,6 +46,7 @@ from chatroom.wire.text import TEXT
 
 from .chatting import SlowStorage, Socket, World
 from .support import Fails, bounded
+from .test_folds import tea_room
 
 
 def event(kind: Kind, number: int, text: str = "") -> Event:
@@ -56,9 +57,13 @@ def event(kind: Kind, number: int, text: str = "") -> Event:
 
 
 def test_a_room_has_a_name_of_so_many_characters() -> None:
-    assert room("x" * ROOM_LONGEST) == "x" * ROOM_LONGEST
-    with pytest.raises(ValueError, match=r"^'x{51}' cannot be a room's name: 1 to 50 characters without spaces and #$"):
-        room("x" * (ROOM_LONGEST + 1))
+    assert room_name("x" * ROOM_LONGEST).shown == "x" * ROOM_LONGEST
+    with pytest.raises(Refused) as refused:
+        room_name("x" * (ROOM_LONGEST + 1))
+    assert refused.value.words == "a room's name has at most 50 characters, and this one has 51"
+    alice = World().register("alice")
+    alice.line(f"/join {'x' * (ROOM_LONGEST + 1)}")
+    assert alice.lines()[-1] == f"! {refused.value.words}"
 
 
 def test_a_password_has_so_many_characters() -> None:
@@ -220,7 +225,7 @@ def test_a_page_has_so_many_entries() -> None:
     storage, pages = MemoryStorage(), Pages()
     log = Log("#tea", storage, lambda entries: None)
     ensureDeferred(log.open())
-    reader = Reader(log.tip, TEXT, pages, "me", False, Fails())
+    reader = Reader(log, log.tip, TEXT, pages, "me", False, Fails())
     storage.append([("#tea", event(Kind.SAID, number, "x")) for number in range(PAGE_ENTRIES + 1)])
     log.advance(reader)
     assert [page.count(b"\n") for page in pages.written] == [PAGE_ENTRIES, 1]
@@ -245,10 +250,10 @@ def test_a_start_reads_who_came_and_went_however_many() -> None:
     storage = CountingStorage()
     joined = [("#tea", event(Kind.JOINED, number)) for number in range(FOLDED_ENTRIES + 3)]
     storage.append([("#tea", event(Kind.STARTED, 0)), *joined])
-    tea = Room("tea", storage)
+    tea = tea_room(storage)
     ensureDeferred(tea.open())
     assert len(tea.members.nicks) == len(joined)
-    assert storage.given[:4] == [1, FOLDED_ENTRIES, 3, 0]
+    assert storage.given[:5] == [0, 1, FOLDED_ENTRIES, 3, 0]  # first what was decided: nothing
 
 
 # SQLite

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from chatroom.chat import Settings
+from chatroom.settings import Settings
 from chatroom.options import OPTIONS
 
 HERE = Path(__file__).parent

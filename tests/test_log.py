@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.python.failure import Failure
 
+from chatroom import kept as kept_module
 from chatroom import log as log_module
 from chatroom import page as page_module
 from chatroom.event import Entry, Event, Kind, Position
@@ -102,7 +103,7 @@ class Screen:
         self.eager = eager
         self.on_write: Callable[[], None] = lambda: None
         self.failures: list[Failure] = []
-        self.reader = Reader(log.tip if start is None else start, format, self, by, echo, self)
+        self.reader = Reader(log, log.tip if start is None else start, format, self, by, echo, self)
 
     def write(self, data: bytes) -> None:
         self.shown += data
@@ -115,6 +116,11 @@ class Screen:
             self.log.hold(self.reader)
             if self.eager:
                 self.drain()
+
+    several = False
+
+    def reads_elsewhere(self, reader: Reader, event: Event) -> bool:
+        return False
 
     def failed(self, failure: Failure) -> None:
         self.failures.append(failure)
@@ -515,6 +521,18 @@ def test_a_storage_that_cannot_be_read_costs_who_is_behind(monkeypatch: pytest.M
 # Talk, for history
 
 
+def newest(log: Log, before: Position | None, limit: int) -> list[Entry]:
+    found: list[Entry] = []
+    ensureDeferred(log.talk(before, limit)).addCallback(found.extend)
+    return found
+
+
+def following(log: Log, after: Position, limit: int) -> list[Entry]:
+    found: list[Entry] = []
+    ensureDeferred(log.talk_after(after, limit)).addCallback(found.extend)
+    return found
+
+
 @pytest.mark.parametrize(("kept", "size"), [(3, 10_000), (100, 10_000), (100, 3 * 65)])
 @given(kinds=st.lists(st.sampled_from([Kind.SAID, Kind.DID, Kind.JOINED]), max_size=12), before=st.integers(0, 14),
        limit=st.integers(0, 8))  # fmt: skip
@@ -522,8 +540,8 @@ def test_the_newest_talk_is_the_same_from_memory_and_from_the_storage(
     kept: int, size: int, kinds: list[Kind], before: int, limit: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(log_module, "TALK_ENTRIES", kept)
-        patched.setattr(log_module, "TALK_BYTES", size)
+        patched.setattr(kept_module, "TALK_ENTRIES", kept)
+        patched.setattr(kept_module, "TALK_BYTES", size)
         for opened_after in (0, len(kinds) // 2, len(kinds)):
             storage = MemoryStorage()
             events = [event("ann", "x", kind) for kind in kinds]
@@ -533,9 +551,7 @@ def test_the_newest_talk_is_the_same_from_memory_and_from_the_storage(
             storage.append([("#tea", event) for event in events[opened_after:]])
             talk = [place for place, kind in enumerate(kinds, 1) if kind is not Kind.JOINED]
             for end, places in ((None, talk), (before, [place for place in talk if place < before])):
-                found: list[Entry] = []
-                log.talk(end, limit).addCallback(found.extend)
-                assert [entry.position for entry in found] == (places[-limit:] if limit else [])
+                assert [entry.position for entry in newest(log, end, limit)] == (places[-limit:] if limit else [])
 
 
 @given(
@@ -546,28 +562,28 @@ def test_the_newest_talk_is_the_same_from_memory_and_from_the_storage(
     long=st.integers(0, 300),
     anew=st.booleans(),
 )
-def test_what_comes_while_a_log_is_opened_is_there_once(
+def test_what_comes_while_the_newest_talk_is_read_is_there_once(
     before: int, meanwhile: list[int], kept: int, size: int, long: int, anew: bool
 ) -> None:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(log_module, "TALK_ENTRIES", kept)
-        patched.setattr(log_module, "TALK_BYTES", size)
+        patched.setattr(kept_module, "TALK_ENTRIES", kept)
+        patched.setattr(kept_module, "TALK_BYTES", size)
         patched.setattr(log_module, "TAIL_BYTES", 300)
         storage = SlowStorage()
         storage.append([("#tea", event("ann", f"b{n}")) for n in range(before)])
-        storage.slow_reads = True
         log = Log("#tea", storage, lambda entries: None)
-        opened = ensureDeferred(log.open())
+        ensureDeferred(log.open())
+        storage.slow_reads = True
+        read = [ensureDeferred(log.talk(None, 100)) for _ in range(2)]
         for place, count in enumerate(meanwhile):
             storage.append([("#tea", event("ann", "x" * (0 if place else long))) for _ in range(count)])
-        storage.come_back(anew)
         storage.slow_reads = False
-        assert opened.called
+        while storage.reads_under_way:
+            storage.come_back(anew)
+        assert all(each.called for each in read)
         there = list(range(1, before + sum(meanwhile) + 1))
         for limit in (*there, 100):
-            found: list[Entry] = []
-            log.talk(None, limit).addCallback(found.extend)
-            assert [entry.position for entry in found] == there[-limit:]
+            assert [entry.position for entry in newest(log, None, limit)] == there[-limit:]
         screen = Screen(log, start=0)
         log.advance(screen.reader)
         assert len(screen.eids) == before + sum(meanwhile)
@@ -577,7 +593,7 @@ def test_what_comes_while_a_log_is_opened_is_there_once(
 def test_long_talk_is_kept_up_to_so_many_bytes_and_all_of_it_is_read(
     opened_after: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert log_module.TALK_BYTES == 256 * 1024
+    assert kept_module.TALK_BYTES == 256 * 1024
     monkeypatch.setattr(log_module, "TAIL_BYTES", 1000)
     storage = MemoryStorage()
     events = [event("ann", f"{number} {'x' * 60_000}") for number in range(20)]
@@ -590,28 +606,24 @@ def test_long_talk_is_kept_up_to_so_many_bytes_and_all_of_it_is_read(
     from_storage = storage.read
     monkeypatch.setattr(storage, "read", lambda log, **wanted: read.append(wanted) or from_storage(log, **wanted))
 
-    def newest(limit: int) -> list[Event]:
-        found: list[Entry] = []
-        log.talk(None, limit).addCallback(found.extend)
-        return [entry.event for entry in found]
+    def talk(limit: int) -> list[Event]:
+        return [entry.event for entry in newest(log, None, limit)]
 
-    assert newest(4) == events[-4:]
+    assert talk(4) == events[-4:]
+    read.clear()
+    assert talk(4) == events[-4:]
     assert not read  # four are kept
-    assert newest(5) == events[-5:]
-    assert newest(100) == events
+    assert talk(5) == events[-5:]
+    assert talk(100) == events
     assert len(read) == 2
-    kept = sum(len(entry.event.text) for entry in log._talk)
-    assert kept <= log_module.TALK_BYTES
 
 
 def test_one_message_that_is_longer_than_all_that_is_kept_is_read_from_the_storage(
     chalk: Chalk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_module, "TALK_BYTES", 300)
+    monkeypatch.setattr(kept_module, "TALK_BYTES", 300)
     chalk.say_each(f"a {'x' * 1000} b")
-    found: list[Entry] = []
-    chalk.log.talk(None, 2).addCallback(found.extend)
-    assert [entry.event.text for entry in found] == ["x" * 1000, "b"]
+    assert [entry.event.text for entry in newest(chalk.log, None, 2)] == ["x" * 1000, "b"]
 
 
 def test_who_is_renamed_is_so_in_memory_as_in_the_storage(chalk: Chalk) -> None:
@@ -642,12 +654,8 @@ def test_who_is_renamed_is_so_in_memory_as_in_the_storage(chalk: Chalk) -> None:
 
 def test_talk_after_a_position_leaves_out_what_is_no_talk(chalk: Chalk) -> None:
     chalk.commit(event("ann", "a"), event("bob", kind=Kind.JOINED), event("ann", "b"), event("ann", "c"))
-    found: list[Entry] = []
-    chalk.log.talk_after(1, 2).addCallback(found.extend)
-    assert [entry.event.text for entry in found] == ["b", "c"]
-    found.clear()
-    chalk.log.talk_after(1, 1).addCallback(found.extend)
-    assert [entry.event.text for entry in found] == ["b"]
+    assert [entry.event.text for entry in following(chalk.log, 1, 2)] == ["b", "c"]
+    assert [entry.event.text for entry in following(chalk.log, 1, 1)] == ["b"]
 
 
 def test_a_position_is_known_by_its_words_up_to_the_tip(chalk: Chalk) -> None:
@@ -672,6 +680,7 @@ class Law(RuleBasedStateMachine):
         self.chalk = Chalk(self.storage)
         self.screens: list[Screen] = []
         self.gone: list[tuple[Screen, bytes]] = []
+        self.parting: list[tuple[Screen, list[str]]] = []
         self.suspended: list[Screen] = []
         self.waits: list[tuple[Screen, Position, Deferred[None]]] = []
 
@@ -723,6 +732,20 @@ class Law(RuleBasedStateMachine):
         if screen in self.suspended:
             self.suspended.remove(screen)
             self.chalk.log.resume(screen.reader)
+
+    @precondition(lambda self: self.screens)
+    @rule(data=st.data(), back=st.integers(0, 3))
+    def read_no_further_than(self, data: st.DataObject, back: int) -> None:
+        screen = self.screens.pop(data.draw(st.integers(0, len(self.screens) - 1)))
+        end = max(screen.reader.cursor, self.chalk.log.tip - back)  # type: ignore[type-var, operator]
+        told = {entry.event.eid for entry in self.chalk.entries if entry.position <= end}  # type: ignore[operator]
+        expected = [eid for eid in self.expected(screen, screen.start) if eid in told]  # type: ignore[attr-defined]
+        self.parting.append((screen, expected))
+        self.chalk.log.end(screen.reader, end)
+
+    @rule()
+    def rest(self) -> None:
+        self.chalk.log.rest()
 
     @precondition(lambda self: self.screens)
     @rule(data=st.data())
@@ -778,6 +801,12 @@ class Law(RuleBasedStateMachine):
                 assert screen.eids[: len(expected)] == expected
 
     @invariant()
+    def who_reads_no_further_is_shown_what_is_left_until_there(self) -> None:
+        for screen, expected in self.parting:
+            assert screen.eids == expected[: len(screen.eids)]
+            assert not screen.failures
+
+    @invariant()
     def who_left_is_shown_nothing_more(self) -> None:
         for screen, shown in self.gone:
             assert screen.shown == shown
@@ -785,15 +814,19 @@ class Law(RuleBasedStateMachine):
     def teardown(self) -> None:
         while self.suspended:
             self.resume()
-        while self.storage.reads_under_way or any(screen.full for screen in self.screens):
+        screens = [*self.screens, *(screen for screen, _ in self.parting)]
+        while self.storage.reads_under_way or any(screen.full for screen in screens):
             while self.storage.reads_under_way:
                 self.storage.come_back()
-            for screen in self.screens:
+            for screen in screens:
                 screen.drain()
             while self.suspended:
                 self.resume()
         for screen in self.screens:
             assert screen.eids == self.expected(screen, screen.start)  # type: ignore[attr-defined]
+        for screen, expected in self.parting:
+            assert screen.eids == expected
+            assert screen.reader.stopped
         assert all(waits.called for _, _, waits in self.waits)
         self.nobody_is_shown_anything_but_what_comes_next()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, ensureDeferred, succeed
 
 from chatroom import log as log_module
-from chatroom.event import Entry, Kind, Position
-from chatroom.seams import Batch, NotSaved
+from chatroom.event import Entry, Kind, Position, Sort
+from chatroom.seams import Batch, Hit, NotSaved
 from chatroom.storage.memory import MemoryStorage
 from chatroom.storage.sqlite import SqliteStorage
 
@@ -57,14 +57,32 @@ class Disk:
     def read(self, log: str, **wanted: Any) -> Deferred[list[Entry]]:
         return self._watched(self._storage.read(log, **wanted))
 
+    def place(self, log: str, time: int) -> Deferred[Position]:
+        return self._watched(self._storage.place(log, time))
+
+    def search(self, logs: Collection[str], words: Sequence[str], **wanted: Any) -> Deferred[list[Hit]]:
+        return self._watched(self._storage.search(logs, words, **wanted))
+
+    def written(self, by: str, **wanted: Any) -> Deferred[list[Hit]]:
+        return self._watched(self._storage.written(by, **wanted))
+
     def follow(self, log: str, committed: Any) -> Deferred[Position]:
         return self._watched(self._storage.follow(log, committed))
 
     def rename(self, by: str, nick: str) -> Deferred[None]:
         return self._watched(self._storage.rename(by, nick))
 
-    def blank(self, log: str, by: str, detail: str, before: Position) -> Deferred[None]:
-        return self._watched(self._storage.blank(log, by, detail, before))
+    def blank(self, detail: str, *, log: str, by: str, before: Position) -> Deferred[None]:
+        return self._watched(self._storage.blank(detail, log=log, by=by, before=before))
+
+    def expire(self, time: int, sort: Sort) -> Deferred[None]:
+        return self._watched(self._storage.expire(time, sort))
+
+    def fade(self, detail: str, time: int) -> Deferred[None]:
+        return self._watched(self._storage.fade(detail, time))
+
+    def amend(self, log: str, texts: Mapping[Position, str | None]) -> Deferred[None]:
+        return self._watched(self._storage.amend(log, texts))
 
     def erase(self, log: str) -> Deferred[None]:
         return self._watched(self._storage.erase(log))

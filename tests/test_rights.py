@@ -4,99 +4,26 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
-from typing import Any
-
 import pytest
-from twisted.internet.protocol import Factory
 
 import chatroom
 from chatroom.commands import COMMANDS
 from chatroom.names import nickname
-from chatroom.protocols.line import LineFactory
-from chatroom.protocols.telnet import MAX_LINE
-from chatroom.request import Refused
-from chatroom.rights import Right, Role, may, require
+from chatroom.rights import Right, Role, may
 
 from .chatting import PASSWORD, JsonClient, TextClient, World
+from .test_moderation_rights import FIELDS as EXAMPLES
+from .test_moderation_rights import OF_RIGHTS, TABLE, WORDS, Owner, missing
 from .test_resume import code
 
-STRANGER, GUEST, ACCOUNT, OPERATOR, CONSOLE = Role
-PEOPLE = {GUEST, ACCOUNT, OPERATOR}
+STRANGER, GUEST, ACCOUNT, OPERATOR, CONSOLE = Role.STRANGER, Role.GUEST, Role.ACCOUNT, Role.OPERATOR, Role.CONSOLE
+ROLES = (STRANGER, GUEST, ACCOUNT, OPERATOR, CONSOLE)
+"""What one is without a role in a room."""
 
-MAY: dict[str, set[Role]] = {
-    "help": {STRANGER, GUEST, ACCOUNT, OPERATOR, CONSOLE},
-    "quit": {STRANGER, GUEST, ACCOUNT, OPERATOR, CONSOLE},
-    "enter": {STRANGER},
-    "hello": {STRANGER},
-    "login": {STRANGER, GUEST},
-    "register": {STRANGER, GUEST},
-    "say": PEOPLE,
-    "me": PEOPLE,
-    "who": PEOPLE,
-    "nick": PEOPLE,
-    "history": PEOPLE,
-    "echo": PEOPLE,
-    "msg": PEOPLE,
-    "reply": PEOPLE,
-    "inbox": PEOPLE,
-    "ignore": PEOPLE,
-    "unignore": PEOPLE,
-    "whois": PEOPLE,
-    "away": PEOPLE,
-    "back": PEOPLE,
-    "account": PEOPLE,
-    "claim": {GUEST, ACCOUNT},
-    "logout": {ACCOUNT, OPERATOR},
-    "password": {ACCOUNT, OPERATOR},
-    "forget-me": {ACCOUNT, OPERATOR},
-    "accounts": {OPERATOR, CONSOLE},
-    "add-account": {OPERATOR, CONSOLE},
-    "set-password": {OPERATOR, CONSOLE},
-}
-"""A new command has a row here, or nobody thought of who may."""
-
-FIELDS: dict[str, dict[str, Any]] = {
-    "enter": {"nick": "newcomer"},
-    "hello": {"nick": "newcomer"},
-    "login": {"nick": "somebody", "password": PASSWORD},
-    "register": {"nick": "newcomer", "password": PASSWORD},
-    "say": {"text": "hi"},
-    "me": {"text": "waves"},
-    "nick": {"name": "other"},
-    "echo": {"on": True},
-    "msg": {"to": "somebody", "text": "hi"},
-    "reply": {"text": "hi"},
-    "ignore": {"nick": "somebody"},
-    "unignore": {"nick": "somebody"},
-    "whois": {"nick": "somebody"},
-    "claim": {"code": "0000"},
-    "password": {"old": PASSWORD, "new": "another password"},
-    "forget-me": {"sure": True},
-    "add-account": {"nick": "newcomer", "password": PASSWORD},
-    "set-password": {"nick": "somebody", "password": PASSWORD},
-}
-
-OF_RIGHTS = {"not_entered", "not_here", "entered", "account_needed", "operator_needed"}
-"""Codes that tell that one may not."""
+FIELDS = {**EXAMPLES, "close": {"room": "lobby"}}
 
 ALLOWED_AND_YET = {("nick", ACCOUNT), ("nick", OPERATOR)}
 """Have the right, and are refused in the same words: an account has its name."""
-
-
-def missing(role: Role, name: str) -> str:
-    """The code with which it is refused to who may not."""
-    if role in (STRANGER, CONSOLE):
-        return {STRANGER: "not_entered", CONSOLE: "not_here"}[role]
-    if name in ("enter", "hello", "login", "register", "claim"):
-        return "entered"
-    return "account_needed" if MAY[name] == {ACCOUNT, OPERATOR} else "operator_needed"
-
-
-class Owner(JsonClient):
-    """Who owns the server, at its control socket."""
-
-    def _factory(self) -> Factory:
-        return LineFactory(self.world.chat, COMMANDS, MAX_LINE, console=True)
 
 
 def somebody_who_is(role: Role) -> tuple[World, JsonClient]:
@@ -117,25 +44,21 @@ def somebody_who_is(role: Role) -> tuple[World, JsonClient]:
     return world, person
 
 
-def test_each_command_has_a_row() -> None:
-    assert {ask.name for ask in COMMANDS} == set(MAY)
-
-
-@pytest.mark.parametrize("name", MAY)
-@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("role", ROLES)
 def test_who_may_is_not_refused_and_who_may_not_is_told_what_is_missing(role: Role, name: str) -> None:
     _, person = somebody_who_is(role)
     before = len(person.told())
-    person.ask(name, "r1", **FIELDS.get(name, {}))
+    person.ask(name.partition("+")[0], "r1", **FIELDS.get(name, {}))
     told = [one for one in person.told()[before:] if one.get("id") == "r1" and "refused" in one]
     codes = [one["refused"]["code"] for one in told]
-    if role not in MAY[name]:
+    if role not in TABLE[name]:
         assert codes == [missing(role, name)]
     elif (name, role) not in ALLOWED_AND_YET:
         assert not OF_RIGHTS & set(codes)
 
 
-@pytest.mark.parametrize("name", MAY)
+@pytest.mark.parametrize("name", TABLE)
 @pytest.mark.parametrize("role", [STRANGER, GUEST, ACCOUNT, OPERATOR])
 def test_people_who_ask_in_words_are_asked_by_the_same_table(role: Role, name: str) -> None:
     world, _ = somebody_who_is(role)
@@ -146,12 +69,11 @@ def test_people_who_ask_in_words_are_asked_by_the_same_table(role: Role, name: s
         typing.login("root" if role is OPERATOR else "account", PASSWORD)
     world.settle()
     before = len(typing.lines())
-    typing.line(" ".join([f"/{name}", *(str(value) for value in FIELDS.get(name, {}).values())]))
+    words = ["on" if value is True else str(value) for value in FIELDS.get(name, {}).values()]
+    typing.line(" ".join([f"/{name.partition('+')[0].replace('server-', 'server ')}", *words]))
     refused = [line[2:] for line in typing.lines()[before:] if line.startswith("! ")]
-    if role not in MAY[name]:
-        with pytest.raises(Refused) as expected:
-            require(role, COMMANDS.find(name).right)
-        assert refused == [expected.value.words]
+    if role not in TABLE[name]:
+        assert [WORDS[words] for words in refused] == [missing(role, name)]
 
 
 def test_the_rights_that_are_no_command() -> None:
@@ -210,12 +132,12 @@ def test_an_operator_looks_after_accounts() -> None:
 
 
 def test_help_lists_what_one_may_ask() -> None:
-    for role in Role:
+    for role in ROLES:
         _, person = somebody_who_is(role)
         person.ask("help")
         shown = set(person.told()[-1]["commands"])
         asked = GUEST if role is STRANGER else role  # who looks around is shown what there is
-        assert shown == {ask.name for ask in COMMANDS if ask.listed and asked in MAY[ask.name]}
+        assert shown == {ask.name for ask in COMMANDS if ask.listed and asked in TABLE[ask.name]}
 
 
 # One function
@@ -243,4 +165,5 @@ def test_no_format_and_no_protocol_knows_of_roles(part: str) -> None:
 
 def test_who_has_a_right_is_looked_up_by_one_function() -> None:
     asking = {path.name for path in INSIDE.rglob("*.py") if "roles" in names_in(path)}
-    assert asking == {"rights.py"}
+    assert asking == {"rights.py", "rules.py"}
+    assert "Right" not in names_in(INSIDE / "rules.py")  # there it is who has which role in a room

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import ensureDeferred
 
-from chatroom.account import Accounts, name_of
+from chatroom.account import name_of
 from chatroom.directory import SERVER_LOG, Directory
 from chatroom.event import Entry, Kind, person_of
 from chatroom.storage.memory import MemoryStorage
 
 from .chatting import JsonClient, SlowStorage, TextClient, World
-from .test_folds import OF_ACCOUNTS, check, folded, state_of, works
+from .test_folds import OF_ACCOUNTS, check, folded, new_directory, state_of, works
 from .test_resume import left_behind
 
 GRACE = 30.0
@@ -213,7 +213,7 @@ def town_of(story: list[Any]) -> Town:
 def test_of_what_a_server_writes_nothing_is_void_but_claims_to_a_nickname_for_good_and_what_came_with_them(
     story: list[Any],
 ) -> None:
-    directory, in_vain = Directory(Accounts()), set()
+    directory, in_vain = new_directory(), set()
     for entry in town_of(story).written:
         event = entry.event
         directory.fold(entry)
@@ -256,7 +256,7 @@ def test_who_is_here_has_their_nickname_alone_and_nothing_is_left_of_who_is_not(
 def test_who_reads_the_log_later_knows_what_the_server_knew(story: list[Any]) -> None:
     town = town_of(story)
     assert state_of(folded(town.stored())) == state_of(town.directory)
-    later = Directory(Accounts())
+    later = new_directory()
     ensureDeferred(later.open(town.memory))
     assert state_of(later) == state_of(town.directory)
 

@@ -232,7 +232,7 @@ def peak(readers: int, batch: Batch) -> int:
     log = Log("#lobby", storage, lambda entries: None)
     ensureDeferred(log.open())
     for number in range(readers):
-        log.advance(Reader(log.tip, TEXT, Nowhere(), f"{number}", echo=False, owner=Fails()))
+        log.advance(Reader(log, log.tip, TEXT, Nowhere(), f"{number}", echo=False, owner=Fails()))
     storage.append(batch)  # what is made only once
     tracemalloc.start()
     try:
