@@ -107,6 +107,7 @@ async def register(session: Session, password: str) -> Account:
     events = [(SERVER_LOG, _ignoring(session.chat, person.id, id, nick)) for id, nick in person.ignored.items()]
     if person.may_claim and directory.accounts.code:
         events.append((SERVER_LOG, session.chat.event(Kind.OPERATOR, person.id, name.shown)))
+    events += person.returning_to(person.rooms)
     account = await create(session.chat, person.id, name, kept, *events)
     if password:
         warn_of_plaintext(session)

@@ -32,7 +32,7 @@ class Connection(Protocol):
     def told_no(self, why: Refused) -> None:
         """The person may not be what they were, or where."""
 
-    def joined(self, room: Room, arrived: Arrived, since: int) -> None:
+    def joined(self, room: Room, arrived: Arrived) -> None:
         """The person is in one more room, as they asked for elsewhere."""
 
     def parted(self, room: Room, entry: Entry) -> None:

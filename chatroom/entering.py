@@ -170,6 +170,7 @@ async def _be_here(
         )
         return device, arrived, refused
     device = await person.attach(by, _digest(token))
+    chat.new_moment()
     if guest:
         guest.leave(f"now {account.name.shown}")
     return device, [room.now(account.id, *[guest.id] if guest else ()) for room in person.rooms], []
@@ -203,6 +204,7 @@ async def resume(session: Session, token: str, wish: Wish) -> None:
         raise Refused("resumed", "you came back on another connection")
     person = device.person
     refuse_banned(session.chat, who(session.chat, person.id, person.name, session.peer.address))
+    session.chat.new_moment()
     arrived = [room.now(person.id) for room in person.rooms]
     await _welcome(session, device, token, arrived, starts, wish, inbox, again=True)
 
@@ -239,6 +241,7 @@ async def _welcome(
             device.leave()
         return
     wire, person, settings = session.wire, device.person, session.chat.settings
+    since = session.chat.milliseconds()
     was_here, before = (
         session.device is not None,
         {room.name: start for room, start in starts.items() if start is not None},
@@ -271,9 +274,9 @@ async def _welcome(
         if news:
             await _tell_news(session, reading, inbox, begin)
         reading.read_inbox(begin)
-    for each in places:
-        if each.room in rooms:
-            reading.read_room(rooms[each.room], each.position)
+    reading.read_rooms(
+        (rooms[each.room], each.position, 0 if each.room in before else since) for each in places if each.room in rooms
+    )
     if not again:
         await put_out_banned(session.chat, person, person.rooms)
 

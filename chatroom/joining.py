@@ -127,7 +127,9 @@ async def join(session: Session, text: str, history: int) -> Answer | None:
         if len(person.rooms) >= chat.settings.rooms_at_once:
             words = f"you are in {chat.settings.rooms_at_once} rooms, the most there can be; /leave one of them"
             raise Refused("too_many_rooms", words)
-        room = room or await _open(session, name)
+        if room is None:
+            async with chat.alone("#"):  # one after the other: they are counted
+                room = await _open(session, name)
         await _join(session, room, history)
     return None
 
@@ -151,9 +153,9 @@ async def _join(session: Session, room: Room, history: int) -> None:
     if person.left:  # meanwhile, of which this room was not told
         await chat.save_surely([(room.log.name, chat.event(Kind.LEFT, person.id, person.name.shown))])
         return
-    person.joined(room, arrived, joined.time, session.here)
+    person.joined(room, arrived, session.here)
     command = Command("join", fields={}, id=session.request)
-    await session.shown.arrive(room, arrived, joined.time, command, history)
+    await session.shown.arrive(room, arrived, command, history)
     await put_out_banned(chat, person, [room])
 
 

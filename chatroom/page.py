@@ -130,10 +130,6 @@ class Readable(Protocol):
 class Owner(Protocol):
     """Whose cursor it is: not a function of theirs, which takes 64 bytes for each reader."""
 
-    @property
-    def several(self) -> bool:
-        """They read several rooms."""
-
     def failed(self, failure: Failure) -> None:
         """There is a bug in what was to be shown to them, and they are shown nothing more."""
 
@@ -174,7 +170,7 @@ class Reader:
     def take(self, page: Page) -> None:
         """Show one page and stand behind it."""
         self.cursor = page.end
-        copies = self._shown_elsewhere(page) if page.copies and self.owner.several else ()
+        copies = self._shown_elsewhere(page) if page.copies else ()
         if self.ignored or copies:
             data = page.hiding("" if self.echo else self.by, self.ignored, copies)
         else:

@@ -44,6 +44,7 @@ class Server(Protocol):
         self, kind: Kind, by: str = "", nick: str = "", text: str = "", details: Mapping[str, Any] = ...
     ) -> Event: ...
     def talk(self, by: str, nick: str, texts: Sequence[str]) -> list[Event]: ...
+    def milliseconds(self) -> int: ...
     async def save(self, events: Batch) -> NotSaved | None: ...
     async def save_surely(self, events: Batch) -> None: ...
 
@@ -167,14 +168,14 @@ class Person:
 
     # Rooms
 
-    def joined(self, room: Room, arrived: Arrived, since: int, on: Device) -> None:
+    def joined(self, room: Room, arrived: Arrived, on: Device) -> None:
         """Be in one more room, as was read in its log; who asked for it on a device talks there from now on."""
         self.rooms = (*self.rooms, room) if self.rooms else room.alone
         on.room = room
         for device in self.devices:
             device.room = device.room or room
             if device is not on and device.connection:
-                device.connection.joined(room, arrived, since)
+                device.connection.joined(room, arrived)
 
     def parted(self, room: Room, entry: Entry) -> None:
         """Be in a room no more, as stands in its log."""
@@ -194,8 +195,10 @@ class Person:
 
     def returning(self, rooms: Sequence[Room]) -> list[tuple[str, Event]]:
         """What tells to which rooms they are to return, if they have an account."""
-        if self.account is None:
-            return []
+        return [] if self.account is None else self.returning_to(rooms)
+
+    def returning_to(self, rooms: Sequence[Room]) -> list[tuple[str, Event]]:
+        """The same, for who is about to have one."""
         details = {"rooms": [room.name for room in rooms]}
         return [(SERVER_LOG, self.server.event(Kind.ROOMS, self.id, self.name.shown, details=details))]
 
@@ -280,7 +283,8 @@ class Person:
     async def _tell(self, events: Batch) -> None:
         for room in self.rooms:
             await room.door.leave()
-        await self.server.save_surely(events)
+        now = self.server.milliseconds()  # not when they left: the times of events tell which was appended first
+        await self.server.save_surely([(log, event._replace(time=now)) for log, event in events])
 
     def _told(self, _: None) -> None:
         del self.server.leaving[self.id]

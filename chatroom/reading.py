@@ -5,7 +5,8 @@ Knows whose they are by what the session tells; not what is asked, nor in which 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from operator import attrgetter
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -44,6 +45,12 @@ class Shown(Protocol):
     def write_answer(self, data: bytes) -> None:
         """Tell something that stands in no log."""
 
+    def new_moment(self) -> int:
+        """A time that is later than all that happened, and not later than all that happens from now on."""
+
+    async def all_told(self) -> None:
+        """Until what is being told to one log has been told to all."""
+
     def failed(self, failure: Failure) -> None:
         """There is a bug in what was to be shown."""
 
@@ -54,12 +61,14 @@ class Shown(Protocol):
 class Reading:
     """A cursor in each room, and one in the inbox once there is something to read."""
 
-    __slots__ = ("_blocked", "_echo", "_inbox", "_to", "_unsure", "rooms")
+    __slots__ = ("_blocked", "_echo", "_inbox", "_left", "_to", "_unsure", "rooms")
 
     def __init__(self, to: Shown) -> None:
         self._to = to
         self.rooms: tuple[Reader, ...] = ()
         """A cursor in each."""
+        self._left: tuple[Reader, ...] = ()
+        """Of rooms that were left, while others may still be shown what happened in both."""
         self._inbox: Reader | None = None
         self._blocked: Deferred[None] | None = None
         self._echo = to.wire.echoes
@@ -79,29 +88,30 @@ class Reading:
     def several(self) -> bool:
         return len(self.rooms) > 1
 
-    def read_room(self, room: Room, start: Position, since: int = 0) -> None:
-        """Show what happens in a room behind a position, unless it is read already. `since`: when that began, as of the
-        times of events, where other rooms were read before."""
-        if room in self._person.rooms and self._reader(room) is None:
-            reader = self._reader_of(room.log, start)
-            reader.since = since
-            self.rooms = (*self.rooms, reader)
-            self._name_rooms()
+    def read_rooms(self, starts: Iterable[tuple[Room, Position, int]]) -> None:
+        """Show what happens in these rooms behind a position, unless they are read already; and since when they are, as of
+        the times of events: of what happened in others too before, those show it."""
+        readers = [reader for start in starts if (reader := self._suspended(*start))]
+        self._name_rooms()
+        for reader in readers:  # when all are there: what happened in several is shown by one
             self._begin(reader)
 
-    async def arrive(
-        self, room: Room, arrived: Arrived, since: int, command: Command | None = None, history: int = 0
-    ) -> None:
+    async def arrive(self, room: Room, arrived: Arrived, command: Command | None = None, history: int = 0) -> None:
         """Tell how it is in one more room, and read on there; without a command, it was asked for on another device."""
         to, several = self._to, bool(self.rooms)
+        reader = self._suspended(room, arrived.position, to.new_moment())
+        self._name_rooms()
+        for each in self.rooms:
+            if each.log is room.log and each is not reader:  # they left it a moment ago, and are still to be shown how
+                await room.log.at_tip(each)
         told = to.wire.joined(arrived, command, several)
         if to.wire.welcomes_first:
             to.write_answer(told)
         await self.recall(room.log, recall(room.log, history, until=arrived.position), several)
         if not to.wire.welcomes_first:
             to.write_answer(told)
-        if not to.nobody_reads:
-            self.read_room(room, arrived.position, since)
+        if reader:
+            self._begin(reader)
 
     async def end_room(self, room: Room, left: Entry) -> None:
         """Show no more of a room than up to where one left it."""
@@ -110,22 +120,38 @@ class Reading:
             reader.until = left.event.time
             reader.log.end(reader, left.position)
             await reader.log.at_tip(reader)
+            self._left = (*self._left, reader)
             self._drop(reader)
+            await self._to.all_told()
+            await self.at_tip()
+            self._left = tuple(each for each in self._left if each is not reader)
 
     def reads_elsewhere(self, reader: Reader, event: Event) -> bool:
         """Whether an event that stands in the logs of several rooms is shown by another reader: it is by the first of those
-        rooms that were read when it happened."""
-        for name in event.details["rooms"]:
-            for other in self.rooms:
-                if other.log.name[1:] == name:
-                    if other is reader:
-                        return False
-                    if other.since <= event.time and (other.until is None or event.time < other.until):
-                        return True
-        return False
+        rooms that were read when it happened, or else by that of which the reading began first."""
+        if len(self.rooms) + len(self._left) < 2:
+            return False
+        readers = [
+            each
+            for name in event.details["rooms"]
+            for each in (*self.rooms, *self._left)
+            if each.log.name[1:] == name and (each.until is None or event.time < each.until)
+        ]
+        then = [each for each in readers if each.since <= event.time]
+        return bool(readers) and reader is not (then[0] if then else min(readers, key=attrgetter("since")))
 
     def _reader(self, room: Room) -> Reader | None:
         return next((reader for reader in self.rooms if reader.log is room.log and reader.until is None), None)
+
+    def _suspended(self, room: Room, start: Position, since: int) -> Reader | None:
+        """A cursor that stays where it is until it begins; None for a room that is read already."""
+        if room not in self._person.rooms or self._reader(room):
+            return None
+        reader = self._reader_of(room.log, start)
+        reader.since = since
+        reader.log.suspend(reader)
+        self.rooms = (*self.rooms, reader)
+        return reader
 
     def _drop(self, reader: Reader) -> None:
         reader.log.stop(reader)
@@ -283,7 +309,7 @@ class Reading:
         if self._to.nobody_reads:
             reader.log.stop(reader)
         else:
-            reader.log.advance(reader)
+            reader.log.resume(reader)
 
     def _unblock(self) -> None:
         blocked, self._blocked = self._blocked, None

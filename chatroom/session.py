@@ -309,9 +309,9 @@ class Session:
         """The server tells something that was not asked for."""
         self.write_answer(self.wire.answer(Answer(words)))
 
-    def joined(self, room: Room, arrived: Arrived, since: int) -> None:
+    def joined(self, room: Room, arrived: Arrived) -> None:
         """The person asked on another device to be in one more room."""
-        ensureDeferred(self.shown.arrive(room, arrived, since)).addErrback(self.failed)
+        ensureDeferred(self.shown.arrive(room, arrived)).addErrback(self.failed)
 
     def parted(self, room: Room, left: Entry) -> None:
         """The person is in a room no more."""
@@ -452,6 +452,13 @@ class Session:
     @property
     def several(self) -> bool:
         return self.reading is not None and self.reading.several
+
+    def new_moment(self) -> int:
+        self.chat.new_moment()
+        return self.chat.milliseconds()
+
+    async def all_told(self) -> None:
+        await self.chat.pause(0)
 
     def reads_elsewhere(self, reader: Reader, event: Event) -> bool:
         return self.reading is not None and self.reading.reads_elsewhere(reader, event)
