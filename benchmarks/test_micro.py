@@ -17,8 +17,8 @@ from twisted.internet.defer import Deferred, ensureDeferred, succeed
 from chatroom.event import Entry, Event, Kind
 from chatroom.log import Log
 from chatroom.names import nickname
-from chatroom.page import Page, Reader
 from chatroom.naming import enter
+from chatroom.page import Page, Reader
 from chatroom.protocols.outlet import DirectOutlet
 from chatroom.seams import Format
 from chatroom.storage.memory import MemoryStorage

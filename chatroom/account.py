@@ -92,11 +92,19 @@ class Accounts:
             self._forget(event)
         elif event.kind is Kind.ERASED:
             self._forgotten.pop(event.by, None)
+        elif event.kind is Kind.CLOSED:
+            self._close(event.details.get("name"))
         else:
             if event.kind is Kind.OPERATOR:
                 self.code = ""  # also where the store has forgotten whose account it was
             if (account := self._accounts.get(event.by)) is not None:
                 self._change(account, entry)
+
+    def _close(self, room: object) -> None:
+        """Nobody returns to a room that was closed, nor to the next one of its name."""
+        for id, account in self._accounts.items():
+            if room in account.rooms:
+                self._accounts[id] = account._replace(rooms=tuple(each for each in account.rooms if each != room))
 
     def _register(self, event: Event) -> None:
         name = name_of(event)

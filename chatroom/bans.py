@@ -135,14 +135,28 @@ class Bans:
     def fold(self, entry: Entry) -> None:
         event = entry.event
         if event.kind is self._made:
-            while self._ends and self._ends[0][0] <= event.time:
-                _, eid = heappop(self._ends)
-                if (place := self._places.get(eid)) is not None and self._bans[place].ended(event.time):
-                    self._drop(eid)
+            self.drop_ended(event.time)
             self._add(_ban(event))
         elif event.kind is self._ended:
             for eid in _list(event.details.get("bans")):
                 self._drop(eid)
+
+    def drop_ended(self, now: int) -> None:
+        """What has ended by now takes memory no more."""
+        while self._ends and self._ends[0][0] <= now:
+            _, eid = heappop(self._ends)
+            if (place := self._places.get(eid)) is not None and self._bans[place].ended(now):
+                self._drop(eid)
+
+    def rename(self, id: str, nick: str) -> None:
+        """Somebody is called so from now on, and is found by no nickname of before."""
+        for place, ban in self._bans.items():
+            told = ban._replace(by=nick) if ban.by_id == id else ban
+            if told.whom == id:
+                told = told._replace(name=nick, forms=())
+                self._unindex(place, ban)
+                self._index(place, told)
+            self._bans[place] = told
 
     def of(self, who: Who, now: int) -> Ban | None:
         """The first that holds for them."""

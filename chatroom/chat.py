@@ -74,6 +74,8 @@ class Chat:
         """Held while something is done with an account or a guest that must not be done twice at once."""
         self.registering: set[str] = set()
         """Names, in both forms, of accounts that are on their way into the log."""
+        self.going: set[str] = set()
+        """Ids of who is being put off the server: the log will tell it."""
         self.opening = DeferredLock()
         """Held while an inbox is opened."""
         self.claim_code = ""
@@ -88,6 +90,10 @@ class Chat:
         """Take up the logs where the storage has them; to be awaited before anyone comes in. Until the storage can save,
         which a full disk may prevent, it is tried again. Raises Refused for a storage that a newer server wrote."""
         await self.open_directory(storage)
+        while self.directory.rooms.closed:  # else what was said there would be read in the next one of that name
+            await self.tidy.now()
+            if self.directory.rooms.closed:
+                await self.pause(SAVE_AGAIN)
         for name in self.settings.rooms:
             if self.directory.rooms.like(name) is None:
                 details = {"name": name.shown, **forms_of(name)}
@@ -120,7 +126,7 @@ class Chat:
 
     def close_room(self, room: Room) -> None:
         """It is there no more."""
-        del self.rooms[room.forms.folded]
+        self.rooms.pop(room.forms.folded, None)
         room.log.close()
 
     @property
@@ -164,10 +170,15 @@ class Chat:
         ]
         await self.save_surely(started)
         for id, name in kept.items():
-            rooms = tuple(room for room, names in inside.items() if id in names)
-            person = Person(self, id, name, rooms, started[0][1].time)
+            account = directory.accounts.get(id)
+            order = [*account.rooms] if account else []
+            rooms = [room for room, names in inside.items() if id in names]
+            rooms.sort(key=lambda room: order.index(room.name) if room.name in order else -1)
+            person = Person(self, id, name, tuple(rooms), started[0][1].time)
             for token, by in devices[id]:
-                Device(person, by, token).linger(self.settings.grace)
+                device = Device(person, by, token)
+                device.room = rooms[-1] if rooms else None  # which they joined last, as far as is known
+                device.linger(self.settings.grace)
 
     def bug(self, failure: Failure) -> None:
         """What nobody waits for failed."""

@@ -106,14 +106,22 @@ def _ask_for_nickname(session: Session) -> None:
 
 async def _enter_as_guest(session: Session, name: Name, wish: Wish) -> None:
     chat = session.chat
-    starts = _starts(chat, wish, lambda room: not room.rules.private)
     id, token = chat.new_id(), _token(session)
     asking = who(chat, id, name, session.peer.address)
     refuse_banned(chat, asking)
     refuse_guests(chat, id)
-    rooms, refused = rooms_for(chat, asking, [*starts] or [chat.entrance])
+    starts = _starts(chat, asking, wish, lambda room: not room.rules.private)
+    wanted = [*starts] or [chat.entrance]
+    refused: list[Refused] = []
+
+    def admitted() -> tuple[list[Room], list[str]]:
+        refuse_banned(chat, asking)
+        refuse_guests(chat, id)
+        rooms, refused[:] = rooms_for(chat, asking, [], wanted)
+        return rooms, []
+
     where = place_of(session.peer.address)
-    device, arrived = await naming.enter(chat, id, name, tuple(rooms), id, _digest(token), where)
+    device, arrived = await naming.enter(chat, id, name, wanted, admitted, id, _digest(token), where)
     await _welcome(session, device, token, arrived, starts, wish, refused=refused)
 
 
@@ -130,7 +138,7 @@ async def come_in(session: Session, account: Account, wish: Wish) -> None:
     chat = session.chat
     asking = who(chat, account.id, account.name, session.peer.address)
     refuse_banned(chat, asking)
-    starts = _starts(chat, wish, lambda room: is_open(chat, account.id, room) or room.name in account.rooms)
+    starts = _starts(chat, asking, wish, lambda room: is_open(chat, account.id, room) or room.name in account.rooms)
     if wish.inbox is not None:
         await check_position(chat.storage, account.id, wish.inbox)
     token = _token(session)
@@ -163,11 +171,32 @@ async def _be_here(
             raise Refused("not_saved", "that you left before is not saved yet; come again in a moment")
         await _take_back(session, account.name, guest)
         known = [room for name in account.rooms if (room := chat.find_room(name))]
-        rooms, refused = rooms_for(chat, asking, [*known, *wanted, *(guest.rooms if guest else ())] or [chat.entrance])
-        where = place_of(session.peer.address)
+        others = [*wanted, *(guest.rooms if guest else ())]
+        if not (known or others):
+            others = [chat.entrance]
+        refused: list[Refused] = []
+
+        def admitted() -> tuple[list[Room], list[str]]:
+            still(chat, account)
+            refuse_banned(chat, asking)
+            rooms, refused[:] = rooms_for(chat, asking, known, others)
+            more = [room.name for room in rooms if room.name not in account.rooms]
+            changed = more and (account.rooms or more != [chat.entrance.name])
+            return rooms, [*account.rooms, *more] if changed else []
+
         device, arrived = await naming.enter(
-            chat, account.id, account.name, tuple(rooms), by, _digest(token), where, guest
+            chat,
+            account.id,
+            account.name,
+            [*known, *others],
+            admitted,
+            by,
+            _digest(token),
+            place_of(session.peer.address),
+            guest,
         )
+        if not wanted and device.person.rooms:
+            device.room = device.person.rooms[-1]  # which they joined last
         return device, arrived, refused
     device = await person.attach(by, _digest(token))
     chat.new_moment()
@@ -196,7 +225,7 @@ async def resume(session: Session, token: str, wish: Wish) -> None:
         raise Refused("resume_unknown", "nobody is expected back with that; it was too late, or of another server")
     inside = [room.name for room in device.person.rooms]  # they may have been put out of others meanwhile
     still_in = {name: after for name, after in wish.rooms.items() if name.removeprefix("#") in inside}
-    starts = _starts(session.chat, wish._replace(rooms=still_in), lambda room: True)
+    starts = _starts(session.chat, None, wish._replace(rooms=still_in), lambda room: True)
     inbox = await device.person.open_inbox()
     if session.chat.devices.get(digest(token)) is not device:  # their time was over meanwhile, or they were logged out
         raise Refused("resume_unknown", "nobody is expected back with that any more")
@@ -209,13 +238,15 @@ async def resume(session: Session, token: str, wish: Wish) -> None:
     await _welcome(session, device, token, arrived, starts, wish, inbox, again=True)
 
 
-def _starts(chat: Chat, wish: Wish, may_know: Callable[[Room], bool]) -> Starts:
+def _starts(chat: Chat, asking: Who | None, wish: Wish, may_know: Callable[[Room], bool]) -> Starts:
     """The rooms that are wished for, and the positions after which to read on; raises Refused for what is not there."""
     starts: dict[Room, Position | None] = {}
     for name, after in wish.rooms.items():
         room = chat.find_room(name)
         if room is None or not may_know(room):
             raise no_room(name)
+        if asking:
+            refuse_banned(chat, asking, room)
         starts[room] = None if after is None else room.log.position(after)
     return starts
 
@@ -255,6 +286,10 @@ async def _welcome(
     if settings.motd and not (was_here or again):
         session.told("\n".join(settings.motd))
     reading = session.be(device)
+    await put_out_banned(session.chat, person, person.rooms)  # at the very moment, or from where they come back
+    if person.left:
+        return
+    arrived = [each for each in arrived if each.room in [room.name for room in person.rooms]]
     # What is read from a position on is history enough.
     places = [each._replace(position=before.get(each.room, each.position)) for each in _first(device, arrived)]
     names = (person.name.shown, settings.server_name, settings.version)
@@ -277,8 +312,6 @@ async def _welcome(
     reading.read_rooms(
         (rooms[each.room], each.position, 0 if each.room in before else since) for each in places if each.room in rooms
     )
-    if not again:
-        await put_out_banned(session.chat, person, person.rooms)
 
 
 def _first(device: Device, arrived: list[Arrived]) -> list[Arrived]:

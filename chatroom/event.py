@@ -175,7 +175,8 @@ def renamed(event: Event, id: str, nick: str) -> Event:
     them as done to who is called so. Of what concerned nobody else nothing is left but that, since it tells the old one;
     and STARTED does not tell that they were here."""
     if event.details.get("whom") == id and "name" in event.details:
-        event = event._replace(details={**event.details, "name": nick})
+        told = {detail: value for detail, value in event.details.items() if detail != "forms"}
+        event = event._replace(details={**told, "name": nick})
     if not _is_by(id, event.by):
         return event._replace(details=_without(id, event.details)) if event.kind is Kind.STARTED else event
     if event.kind is Kind.RENAMED:

@@ -11,7 +11,7 @@ from unicodedata import normalize
 
 import regex
 
-from .event import Entry, Kind
+from .event import Entry, Kind, person_of
 from .request import Refused
 from .text import safe
 
@@ -105,6 +105,8 @@ class Filters:
     def __init__(self, seconds: Callable[[], float]) -> None:
         self._seconds = seconds
         self._filters: dict[int, Filter] = {}
+        self._makers: dict[int, str] = {}
+        """Their ids, by the number of the filter."""
         self._rules: list[_Rule] | None = []
         """In the order in which they take hold; None when a filter has changed since."""
 
@@ -128,8 +130,17 @@ class Filters:
             case "add":
                 pattern, action = (str(event.details.get(name, "")) for name in ("pattern", "action"))
                 self._filters[number] = Filter(number, pattern, action, event.nick)
+                self._makers[number] = person_of(event.by)
             case "remove":
                 self._filters.pop(number, None)
+                self._makers.pop(number, None)
+        self._rules = None
+
+    def rename(self, id: str, nick: str) -> None:
+        """Somebody is called so from now on."""
+        for number, each in self._filters.items():
+            if self._makers[number] == id:
+                self._filters[number] = each._replace(by=nick)
         self._rules = None
 
     def first(self, text: str) -> Filter | None:

@@ -41,11 +41,13 @@ def room_of(chat: Chat, here: Device, name: object = None) -> Room:
     """The room of that name, if whoever is here is in it; without a name, the one in which they talk. Raises Refused, the
     same for a room that they may know of and one that is not there."""
     if name is None:
-        if here.room is None:
+        if here.room is None or here.person.id in here.room.going:
+            if here.person.rooms:
+                raise Refused("not_in_room", "you talk in none of your rooms; /room ROOM chooses one")
             raise Refused("not_in_room", "you are in no room; /join ROOM enters one, /rooms lists them")
         return here.room
     room = chat.find_room(str(name))
-    if room is None or room not in here.person.rooms:
+    if room is None or room not in here.person.rooms or here.person.id in room.going:
         shown = shortened(str(name).removeprefix("#"), NAME_SHOWN)
         raise Refused("not_in_room", f"you are not in #{shown}; /join ROOM enters a room")
     return room

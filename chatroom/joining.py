@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
 
 from .account import forms_of
-from .bans import Ban, Who, told
+from .bans import Ban, Bans, Who, told
 from .chat import Chat
 from .connections import site_of
 from .directory import SERVER_LOG
@@ -13,7 +14,7 @@ from .event import Kind
 from .names import Name
 from .opened import Opened
 from .person import Person, not_saved
-from .request import Answer, Command, Refused
+from .request import Answer, Arrived, Command, Refused
 from .rights import Right, Role, may
 from .room import Room
 from .session import Session
@@ -39,11 +40,19 @@ def who_is(person: Person) -> list[Who]:
     return [Who(person.id, since, person.name[1:], address) for address in sorted(places)]
 
 
+def held_by(chat: Chat, bans: Bans, asking: Who, room: Room | None) -> Ban | None:
+    """What holds for somebody. Who keeps order is held only by what is against themselves, not by what concerns all who come
+    from somewhere, or are called so."""
+    if chat.role(asking.id, room).outranks(Role.VOICED if room else Role.OWNER):
+        asking = asking._replace(forms=(), address="")
+    return bans.of(asking, chat.milliseconds())
+
+
 def refuse_banned(chat: Chat, asking: Who, room: Room | None = None) -> None:
     """Raises Refused for who is banned from the server, or from a room."""
     rules = room.rules if room else chat.directory.rules
-    ban = rules.bans.of(asking, chat.milliseconds())
-    if ban and not chat.role(asking.id, room).outranks(Role.VOICED if room else Role.OWNER):
+    ban = held_by(chat, rules.bans, asking, room)
+    if ban:
         raise banned(ban, chat.milliseconds(), room)
 
 
@@ -58,15 +67,17 @@ def refuse_guests(chat: Chat, id: str, room: Room | None = None) -> None:
     """Raises Refused while only accounts may enter."""
     rules = room.rules if room else chat.directory.rules
     if rules.lockdown and chat.directory.accounts.get(id) is None:
-        where = f"#{room.name}" if room else "this server"
-        raise Refused("lockdown", f"only accounts may enter {where} at present; /register makes you one")
+        if room:
+            raise Refused("lockdown", f"only accounts may enter #{room.name} at present; /register makes you one")
+        raise Refused("lockdown", "only accounts may enter this server at present; if you have one, /login NAME")
 
 
-def may_join(chat: Chat, asking: Who, room: Room) -> None:
-    """Raises Refused for who may not enter a room."""
+def may_join(chat: Chat, asking: Who, room: Room, called: str) -> None:
+    """Raises Refused for who may not enter a room, which they called so."""
     refuse_banned(chat, asking, room)
     refuse_guests(chat, asking.id, room)
     if not is_open(chat, asking.id, room):
+        refuse_opening(chat, asking.id, called)  # who may open none is not told that there is one
         raise Refused("room_private", f"#{room.name} is entered by invitation only")
 
 
@@ -75,17 +86,39 @@ def is_open(chat: Chat, id: str, room: Room) -> bool:
     return not room.rules.private or id in room.rules.invited or chat.role(id, room).outranks(Role.ACCOUNT)
 
 
-def rooms_for(chat: Chat, asking: Who, wanted: Sequence[Room]) -> tuple[list[Room], list[Refused]]:
-    """Which of the rooms somebody comes back to they may enter, and why not the others."""
-    rooms, refused = [], []
-    for room in dict.fromkeys(wanted):
+def refuse_opening(chat: Chat, id: str, name: str) -> None:
+    """Raises Refused for who may open no room."""
+    creation = chat.settings.room_creation
+    if not may(chat.role(id), creation):
+        whose = "operators open" if creation is Right.OPERATE else "accounts (/register) open"
+        raise no_room(name, f", and only {whose} rooms here")
+
+
+def rooms_for(
+    chat: Chat, asking: Who, known: Sequence[Room], wanted: Sequence[Room]
+) -> tuple[list[Room], list[Refused]]:
+    """Which of the rooms somebody was in, and of others, they may enter; and why not the rest."""
+    rooms: list[Room] = []
+    refused: list[Refused] = []
+    for room in dict.fromkeys([*known, *wanted]):
         try:
+            if room.closing:
+                raise no_room(room.name)
             refuse_banned(chat, asking, room)
             refuse_guests(chat, asking.id, room)
+            if room not in known:
+                may_join(chat, asking, room, room.name)
+            if len(rooms) >= chat.settings.rooms_at_once:
+                raise too_many(chat)
             rooms.append(room)
         except Refused as why:
             refused.append(why)
     return rooms, refused
+
+
+def too_many(chat: Chat) -> Refused:
+    words = f"you are in {chat.settings.rooms_at_once} rooms, the most there can be; /leave one of them"
+    return Refused("too_many_rooms", words)
 
 
 async def put_out_banned(chat: Chat, person: Person, rooms: Iterable[Room]) -> None:
@@ -125,20 +158,23 @@ async def join(session: Session, text: str, history: int) -> Answer | None:
             session.here.room = room
             return Answer(f"what you say goes to #{room.name} now", {"room": room.name})
         if len(person.rooms) >= chat.settings.rooms_at_once:
-            words = f"you are in {chat.settings.rooms_at_once} rooms, the most there can be; /leave one of them"
-            raise Refused("too_many_rooms", words)
+            raise too_many(chat)
         if room is None:
             async with chat.alone("#"):  # one after the other: they are counted
                 room = await _open(session, name)
-        await _join(session, room, history)
+        arrived = await _join(session, room, name.shown)
+    # A device that does not read must not keep the others, or who puts them out, waiting.
+    if arrived:
+        command = Command("join", fields={}, id=session.request)
+        await session.shown.arrive(room, arrived, command, history)
     return None
 
 
-async def _join(session: Session, room: Room, history: int) -> None:
+async def _join(session: Session, room: Room, called: str) -> Arrived | None:
     chat, person = session.chat, session.person
-    for asking in who_is(person):
-        may_join(chat, asking, room)
+    _may_join_now(session, room, called)
     await room.door.come()
+    _may_join_now(session, room, called)  # what was decided while they waited
     # Later than all that happened in the other rooms: so it can be told of each event whether they were in both then.
     chat.new_moment()
     joined = chat.event(Kind.JOINED, person.id, person.name.shown)
@@ -149,20 +185,30 @@ async def _join(session: Session, room: Room, history: int) -> None:
         arrived = room.arrived(person.id)
     if failed:
         raise not_saved(f"your coming into #{room.name}", failed)
-    assert arrived is not None
+    if room.closing or arrived is None:
+        raise no_room(room.name)
     if person.left:  # meanwhile, of which this room was not told
         await chat.save_surely([(room.log.name, chat.event(Kind.LEFT, person.id, person.name.shown))])
-        return
+        return None
     person.joined(room, arrived, session.here)
-    command = Command("join", fields={}, id=session.request)
-    await session.shown.arrive(room, arrived, command, history)
     await put_out_banned(chat, person, [room])
+    return arrived if room in person.rooms else None
+
+
+def _may_join_now(session: Session, room: Room, called: str) -> None:
+    chat, person = session.chat, session.person
+    if room.closing or chat.rooms.get(room.forms.folded) is not room:
+        raise no_room(room.name)
+    for asking in who_is(person):
+        may_join(chat, asking, room, called)
 
 
 async def _open(session: Session, name: Name) -> Room:
     """A room that was not there before; whose it is follows from who opened it first."""
     chat, person = session.chat, session.person
     opened = chat.directory.rooms.like(name)
+    if opened is None or opened.name.folded != name.folded:
+        refuse_opening(chat, person.id, name.shown)
     if name.folded in chat.directory.rooms.closed:
         raise Refused("room_taken", f"what was said in #{name.shown} is being forgotten; come again in a moment")
     if opened is None:
@@ -174,9 +220,6 @@ async def _open(session: Session, name: Name) -> Room:
 
 async def _opened(chat: Chat, person: Person, name: Name) -> Opened:
     settings, rooms = chat.settings, chat.directory.rooms
-    if not may(chat.role(person.id), settings.room_creation):
-        whose = "operators open" if settings.room_creation is Right.OPERATE else "accounts (/register) open"
-        raise no_room(name.shown, f", and only {whose} rooms here")
     if rooms.count(person.id) >= settings.rooms_of_one:
         raise Refused("too_many_rooms", f"you opened {settings.rooms_of_one} rooms already, the most for one")
     if len(rooms) >= settings.rooms_in_all:
@@ -215,15 +258,24 @@ async def leave(session: Session, room: Room, why: str) -> Answer:
 async def close(session: Session, room: Room) -> None:
     """Have a room be there no more, nor anything that was said in it."""
     chat, person = session.chat, session.person
-    if any(room.forms.folded == name.folded for name in chat.settings.rooms):
+    needed = [chat.directory.rooms.like(name) for name in chat.settings.rooms]
+    if any(opened and opened.name == room.forms for opened in needed):
         raise Refused("room_needed", f"#{room.name} is one that always exists")
+    if room.closing:
+        raise no_room(room.name)
     details = {"name": room.name, **forms_of(room.forms)}
     closed = chat.event(Kind.CLOSED, person.id, person.name.shown, details=details)
-    chat.new_moment()
+    room.closing = True  # from now on nobody enters
     members = [chat.people[id] for id in room.members.nicks if id in chat.people]
-    events = [event for member in members for event in member.parting_from(room, put_out=True)]
-    failed = await chat.save([(SERVER_LOG, closed), (room.log.name, closed), *events])
+    async with AsyncExitStack() as stack:
+        for id in sorted(member.id for member in members):
+            await stack.enter_async_context(chat.alone(id))
+        chat.new_moment()
+        inside = [member for member in members if room in member.rooms and not member.left]
+        events = [event for member in inside for event in member.parting_from(room, put_out=True)]
+        failed = await chat.save([(SERVER_LOG, closed), (room.log.name, closed), *events])
     if failed:
+        room.closing = False
         raise not_saved("that", failed)
     chat.close_room(room)
     await chat.tidy.now()

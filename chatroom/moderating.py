@@ -5,15 +5,16 @@ log of the one or of the other.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
 
 from .account import Account
-from .bans import Ban, Bans, Target, target
+from .bans import Ban, Bans, Target, Who, target, told
 from .chat import Chat
 from .connection import Connection
 from .directory import SERVER_LOG
 from .event import NO_DETAILS, Entry, Event, Kind, Position, person_of
-from .joining import banned, place_of, put_out_banned, who_is
+from .joining import banned, held_by, place_of, put_out_banned, who_is
 from .names import Name
 from .person import Person, not_saved
 from .request import Refused
@@ -146,13 +147,15 @@ async def kick(session: Session, scope: Scope, nick: str, why: str) -> str:
     """Put somebody out of a room, or off the server; they may come back."""
     found = await whom(scope, nick)
     above(session, scope, found.id, found.name.shown)
-    person = found.here
-    if person is None or person.left or (scope.room and scope.room not in person.rooms):
-        raise Refused("nobody", f"{found.name.shown} is not in {scope.shown}")
     kicked = deed(session, scope, Kind.KICKED, why, {"whom": found.id, "name": found.name.shown})
     by = kicked[1].nick or "the server"
     refused = Refused("kicked", f"{by} put you out of {scope.shown}{f' ({why})' if why else ''}", scope.fields)
-    await _put_out(scope, kicked, {person: refused})
+    if found.here is None and found.account and scope.room and scope.room.name in found.account.rooms:
+        others = [room for room in found.account.rooms if room != scope.room.name]  # they would come back to it
+        rooms = scope.chat.event(Kind.ROOMS, found.id, found.name.shown, details={"rooms": others})
+        await save(scope, [kicked, (SERVER_LOG, rooms)])
+    elif found.here is None or not await _put_out(scope, kicked, {found.here: refused}, only_if_here=True):
+        raise Refused("nobody", f"{found.name.shown} is not in {scope.shown}")
     return found.name.shown
 
 
@@ -181,9 +184,9 @@ async def ban(session: Session, scope: Scope, text: str, duration: int, why: str
     if mute:
         await save(scope, [(log, event)])
         return the_ban
-    affected = {person: banned(the_ban, event.time, scope.room) for person in _held(scope, made, event.time)}
+    affected = {person: banned(the_ban, event.time, scope.room) for person in _held(scope, made)}
     await _put_out(scope, (log, event), affected)
-    for person in _held(scope, made, event.time):  # who came in while it was on its way
+    for person in _held(scope, made):  # who came in while it was on its way
         async with chat.alone(person.id):
             await put_out_banned(chat, person, [scope.room] if scope.room else [])
     if scope.room is None:
@@ -201,32 +204,46 @@ async def _aimed_at(scope: Scope, aim: Target, name: Name) -> Whom:
     return await whom(scope, account.name.shown)
 
 
-def _held(scope: Scope, bans: Bans, now: int) -> list[Person]:
-    """Who is here for whom a ban holds; never who outranks everybody who could ask for it."""
-    safe = Role.VOICED if scope.room else Role.OWNER
+def _held(scope: Scope, bans: Bans) -> list[Person]:
+    """Who is here for whom a ban holds."""
     return [
         person
         for person in scope.chat.people.values()
         if (scope.room is None or scope.room in person.rooms)
-        and any(bans.of(each, now) for each in who_is(person))
-        and not scope.role(person.id).outranks(safe)
+        and any(held_by(scope.chat, bans, each, scope.room) for each in who_is(person))
     ]
 
 
-async def _put_out(scope: Scope, deed: tuple[str, Event], people: Mapping[Person, Refused]) -> None:
-    """What was done, and that these are here no more: at once for all who see it."""
+async def _put_out(
+    scope: Scope, deed: tuple[str, Event], people: Mapping[Person, Refused], only_if_here: bool = False
+) -> bool:
+    """What was done, and that these are here no more: at once for all who see it. Tells whether it was done: not, with
+    `only_if_here`, when none of them was there."""
+    chat, room = scope.chat, scope.room
     done, events = deed[1], [deed]
     reason = f"{done.kind.word} by {done.nick or 'the server'}{f': {done.text}' if done.text else ''}"
-    scope.chat.new_moment()
-    for person in people:
-        events += person.parting_from(scope.room, put_out=True) if scope.room else person.leaving(reason)
-    await save(scope, events)
-    for person, why in people.items():
-        if scope.room is None:
-            person.dismiss(why)
-        else:
-            for connection in person.connections:
-                connection.told_no(why)
+    async with AsyncExitStack() as stack:  # in rooms and under nicknames as they are when it is their turn
+        for id in sorted(person.id for person in people):
+            await stack.enter_async_context(chat.alone(id))
+        out = [person for person in people if not person.left and (room is None or room in person.rooms)]
+        if only_if_here and not out:
+            return False
+        chat.new_moment()
+        for person in out:
+            events += person.parting_from(room, put_out=True) if room else person.leaving(reason)
+        going = room.going if room else chat.going
+        going |= {person.id for person in out}
+        try:
+            await save(scope, events)
+        finally:
+            going -= {person.id for person in out}
+        for person in out:
+            if room is None:
+                person.dismiss(people[person])
+            else:
+                for connection in person.connections:
+                    connection.told_no(people[person])
+    return True
 
 
 async def lift(session: Session, scope: Scope, text: str, mute: bool = False) -> str:
@@ -236,6 +253,8 @@ async def lift(session: Session, scope: Scope, text: str, mute: bool = False) ->
     found = bans.named(aim, scope.chat.milliseconds())
     if not found:
         raise Refused("not_banned", f"{aim.shown} is not {'muted' if mute else 'banned'} in {scope.shown}")
+    if session.device and any(session.person.id in (each.whom, each.account) for each in found):
+        raise Refused("outranked", "that is about you: somebody else has to end it")
     details: dict[str, Any] = {"name": found[0].name, "bans": [each.eid for each in found]}
     if aim.network:
         details["network"] = aim.network
@@ -259,6 +278,7 @@ async def give(session: Session, room: Room, nick: str, role: Role | None) -> st
     if found.account is None:
         raise Refused("account_needed", f"{shown} is a guest, and may be somebody else tomorrow: roles are of accounts")
     above(session, scope, found.id, shown)
+    _refuse_if_banned(scope, found)
     now = scope.role(found.id)
     if now is role:
         raise Refused("role_same", f"{shown} is {now.value} already")
@@ -270,6 +290,21 @@ async def give(session: Session, room: Room, nick: str, role: Role | None) -> st
     return shown
 
 
+def _refuse_if_banned(scope: Scope, found: Whom) -> None:
+    """Raises Refused for who is not let in, to be made somebody there."""
+    if scope.rules.bans.of(Who(found.id, None, (), ""), scope.chat.milliseconds()):
+        shown = found.name.shown
+        raise Refused("banned", f"{shown} is banned from {scope.shown}; /unban {shown} first")
+
+
+def refuse_muted(scope: Scope, asking: Who) -> None:
+    """Raises Refused for who may not talk there."""
+    mute = held_by(scope.chat, scope.rules.mutes, asking, scope.room)
+    if mute:
+        words = f"you are muted in {scope.shown}: {told(mute, scope.chat.milliseconds(), places=False)}"
+        raise Refused("muted", words, scope.fields)
+
+
 async def transfer(session: Session, room: Room, nick: str) -> str:
     """Give the room away; who owned it moderates it from then on."""
     scope = Scope(session.chat, room)
@@ -277,6 +312,7 @@ async def transfer(session: Session, room: Room, nick: str) -> str:
     shown = found.name.shown
     if found.account is None:
         raise Refused("account_needed", f"{shown} is a guest, and may be somebody else tomorrow: roles are of accounts")
+    _refuse_if_banned(scope, found)
     owners = room.rules.having(Role.OWNER)
     if found.id in owners:
         raise Refused("role_same", f"{shown} is owner already")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -29,25 +29,35 @@ async def enter(
     server: Server,
     id: str,
     name: Name,
-    rooms: tuple[Room, ...],
+    wanted: Sequence[Room],
+    admitted: Callable[[], tuple[Sequence[Room], Sequence[str]]],
     by: str,
     token: str,
     address: str = "",
     instead_of: Person | None = None,
 ) -> tuple[Device, list[Arrived]]:
     """Claim a nickname and join rooms with one device, all or nothing; raises Refused. Tells also how the rooms were just
-    then. In the same moment leaves who they were until then, if anybody. `address`: what is kept of where they come from."""
-    for room in rooms:
+    then. In the same moment leaves who they were until then, if anybody. Of the rooms that are `wanted`, `admitted` tells
+    at the last moment which they may enter, and the names of those to which an account returns from then on, if these are
+    others than before; it too raises Refused. `address`: what is kept of where they come from."""
+    for room in wanted:
         await room.door.come()
-    for room in rooms:
-        room.expect(id)
+    rooms: list[Room] = []
+    returning: list[str] = []
 
     def before() -> Batch:
+        may, names = admitted()
+        rooms.extend(may)
+        returning.extend(names)
+        for room in rooms:
+            room.expect(id)
         return instead_of.leaving(f"now {name.shown}") if instead_of else []
 
     def after() -> Batch:
-        attached = [(SERVER_LOG, server.event(Kind.ATTACHED, by, details={"token": token}))] if token else []
-        return [*attached, *((room.log.name, server.event(Kind.JOINED, id, name.shown)) for room in rooms)]
+        events = [(SERVER_LOG, server.event(Kind.ATTACHED, by, details={"token": token}))] if token else []
+        if returning:
+            events.append((SERVER_LOG, server.event(Kind.ROOMS, id, name.shown, details={"rooms": returning})))
+        return [*events, *((room.log.name, server.event(Kind.JOINED, id, name.shown)) for room in rooms)]
 
     try:
         name, since = await _claim(server, id, name, before, after, instead_of, address)
@@ -55,8 +65,9 @@ async def enter(
         arrived = [room.arrived(id) for room in rooms]
     if instead_of:
         instead_of.gone()
-    device = Device(Person(server, id, name, rooms, since), by, token)
-    return device, [each for each in arrived if each]
+    inside = [(room, each) for room, each in zip(rooms, arrived, strict=True) if each and not room.closing]
+    device = Device(Person(server, id, name, tuple(room for room, _ in inside), since), by, token)
+    return device, [each for _, each in inside]
 
 
 async def rename(person: Person, name: Name, server: Server) -> None:
@@ -98,7 +109,11 @@ async def _claim(
     server.directory.reserve(name, id, instead_of.id if instead_of else "")
     # What tells of it is made now that nothing is awaited any more: the times of events tell which was appended first.
     details = {**forms_of(name), **({"address": address} if address else {})}
-    first = before()
+    try:
+        first = before()
+    except BaseException:
+        server.directory.cancel(name, id)
+        raise
     claimed = server.event(Kind.CLAIMED, id, name.shown, details=details)
     failed = await server.save([*first, (SERVER_LOG, claimed), *after()])
     if failed:

@@ -38,6 +38,7 @@ class Server(Protocol):
     devices: dict[str, Device]
     leaving: dict[str, Deferred[None]]
     opening: DeferredLock
+    going: set[str]
     stopping: bool
 
     def event(
@@ -182,8 +183,8 @@ class Person:
         rooms = tuple(each for each in self.rooms if each is not room)
         self.rooms = rooms[0].alone if len(rooms) == 1 else rooms
         for device in self.devices:
-            if device.room is room:
-                device.room = rooms[-1] if rooms else None
+            if device.room is room:  # who was put out says nothing elsewhere that was meant for there
+                device.room = rooms[-1] if rooms and not entry.event.details.get("put_out") else None
             if device.connection:
                 device.connection.parted(room, entry)
 
@@ -272,6 +273,9 @@ class Person:
 
     def leave(self, reason: str = "") -> None:
         """Be gone, as everybody sees once."""
+        if self.id in self.server.going:  # which is told already
+            self.gone()
+            return
         events = self.leaving(reason)
         self.gone()
         self.server.directory.let_go(self.id)

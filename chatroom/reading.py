@@ -268,30 +268,34 @@ class Reading:
             return
         log.suspend(reader)
         try:
-            await self.recall(log, entries)
+            await self.recall(log, entries, reader=reader)
         finally:
             log.resume(reader)
 
-    async def recall(self, log: Log, history: AsyncIterator[list[Entry]], several: bool = False) -> None:
-        """Show history, as recall.py tells it. `several`: of several rooms."""
+    async def recall(
+        self, log: Log, history: AsyncIterator[list[Entry]], several: bool = False, reader: Reader | None = None
+    ) -> None:
+        """Show history, as recall.py tells it. `several`: of several rooms. `reader`: while they read the log."""
         async for entries in history:
-            await self.show(log.name, entries, several)
-            if self._to.nobody_reads:
+            await self.show(log.name, entries, several, reader)
+            if self._to.nobody_reads or _left(reader):
                 return
 
-    async def show(self, log: str, entries: Sequence[Entry], several: bool = False) -> None:
+    async def show(
+        self, log: str, entries: Sequence[Entry], several: bool = False, reader: Reader | None = None
+    ) -> None:
         """Show these as history, but what of them is ignored."""
         ignored = self._person.ignored
         entries = [entry for entry in entries if person_of(entry.event.by) not in ignored]
-        await self.write(self._to.wire.recall(log, entries, several or self.several))
+        await self.write(self._to.wire.recall(log, entries, several or self.several), reader)
 
-    async def write(self, pieces: Sequence[bytes]) -> None:
-        """Show these, as they are taken."""
+    async def write(self, pieces: Sequence[bytes], reader: Reader | None = None) -> None:
+        """Show these, as they are taken; no more of them once the `reader` has left the log."""
         for page in pages(pieces):
             while self._to.outlet.full and not self._to.nobody_reads:
                 self._blocked = Deferred()
                 await self._blocked
-            if self._to.nobody_reads:
+            if self._to.nobody_reads or _left(reader):
                 return
             self._to.outlet.write(page)
 
@@ -315,3 +319,7 @@ class Reading:
         blocked, self._blocked = self._blocked, None
         if blocked:
             blocked.callback(None)
+
+
+def _left(reader: Reader | None) -> bool:
+    return reader is not None and reader.until is not None

@@ -51,7 +51,6 @@ class Right(Enum):
     CLAIM = "give the claim code", *_HERE[:-1]
     OWN = "look after one's own account", *_ACCOUNTS
     MODERATE = "keep order in a room", *_MODERATORS
-    AUDIT = "see what moderators did in a room", *_MODERATORS, Role.CONSOLE
     OWN_ROOM = "decide who moderates a room, and what it is", Role.OWNER, Role.OPERATOR
     OPERATE = "keep order on the server", Role.OPERATOR, Role.CONSOLE
     SEE_ADDRESSES = "see where people connect from", Role.OPERATOR, Role.CONSOLE
@@ -88,7 +87,7 @@ def require(role: Role, right: Right) -> None:
         raise Refused("account_needed", "you are a guest; /register makes your nickname your own")
     if right is Right.SPEAK:
         raise Refused("voice_needed", "only who has a voice may talk here; moderators give it")
-    if right in (Right.MODERATE, Right.AUDIT):
+    if right is Right.MODERATE:
         raise Refused("moderator_needed", "only moderators of the room may do that")
     if right is Right.OWN_ROOM:
         raise Refused("owner_needed", "only the owner of the room may do that")

@@ -52,6 +52,10 @@ class Room:
         """For all who are in no other one: an own one for each would take 48 bytes."""
         self.spoke: dict[str, tuple[float, str]] = {}
         """When somebody said something, and under which id of theirs, by who they are; while it matters."""
+        self.going: set[str] = set()
+        """Ids of who is being put out: the log will tell it."""
+        self.closing = False
+        """It is there no more, or is about to be."""
         self.owed: dict[Position, dict[Position, str | None]] = {}
         """What stands at which positions is to be read otherwise, in the storage too; by where that was decided."""
         self._edited = ""

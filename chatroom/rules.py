@@ -43,6 +43,17 @@ class Rules:
         self.bans.fade(time)
         self.mutes.fade(time)
 
+    def look(self, now: int) -> None:
+        """See what has ended by itself."""
+        self.bans.drop_ended(now)
+        self.mutes.drop_ended(now)
+        self.free = self._free()
+
+    def rename(self, id: str, nick: str) -> None:
+        """Somebody is called so from now on."""
+        for named in (self.bans, self.mutes, self.filters):
+            named.rename(id, nick)
+
     def _set(self, event: Event, setting: str) -> None:
         if setting == "lockdown":
             self.lockdown = event.details.get("value") is True

@@ -130,7 +130,7 @@ class Session:
         if self.device is None or self._order.asking or self.ended:
             return False
         room = self.device.room
-        if room is None or not (room.rules.free and self.chat.directory.rules.free):
+        if room is None or room.going or not (room.rules.free and self.chat.directory.rules.free):
             return False
         texts = self.wire.talk(lines)
         if not texts or not self._intake.take(len(texts)):
@@ -284,7 +284,8 @@ class Session:
     def greet(self) -> None:
         """Ask a stranger for a nickname."""
         room = self.chat.entrance
-        self.write_answer(self.wire.greet(self.chat.settings.server_name, room.name, len(room.members.nicks)))
+        present = 0 if room.rules.private else len(room.members.nicks)
+        self.write_answer(self.wire.greet(self.chat.settings.server_name, room.name, present))
 
     # What the person calls
 

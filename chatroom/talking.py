@@ -8,12 +8,13 @@ from typing import Any
 
 from twisted.internet.defer import ensureDeferred
 
-from .bans import Who, told
+from .bans import Who
 from .chat import Chat
+from .connections import site_of
 from .event import Kind
 from .filters import Filter
 from .joining import place_of, who
-from .moderating import Scope, save
+from .moderating import BANS_MOST, Scope, refuse_muted, save
 from .person import Person
 from .request import Refused
 from .rights import Right, may, require
@@ -31,12 +32,15 @@ SPOKE_KEPT = 1000
 def check(session: Session, room: Room, text: str) -> None:
     """Raises Refused for what may not be said; past this, it is said."""
     chat = session.chat
+    for rules in (room.rules, chat.directory.rules):
+        if not rules.free:
+            rules.look(chat.milliseconds())
     if room.rules.free and chat.directory.rules.free:
         return
     person = session.person
     _restrain(session, room, who(chat, person.id, person.name, session.peer.address), text)
     if room.rules.slow and not may(chat.role(person.id, room), Right.MODERATE):
-        _slow_down(chat, room, person, session.request)
+        _slow_down(chat, room, session)
 
 
 def check_reason(session: Session, why: str) -> None:
@@ -50,8 +54,8 @@ def check_reason(session: Session, why: str) -> None:
 def _restrain(session: Session, room: Room, asking: Who, text: str) -> None:
     chat, person = session.chat, session.person
     for scope in (Scope(chat), Scope(chat, room)):
+        refuse_muted(scope, asking)
         if not may(scope.role(person.id), Right.MODERATE if scope.room else Right.OPERATE):
-            _refuse_muted(scope, asking)
             _look_for_words(scope, person, asking, room, text)
     if room.rules.announce_only:
         require(chat.role(person.id, room), Right.SPEAK)
@@ -66,23 +70,22 @@ def reason(session: Session, why: str) -> str:
     return why
 
 
-def check_private(session: Session) -> None:
-    """Raises Refused for who is muted on the server, and may write to nobody."""
+def check_private(session: Session, text: str) -> None:
+    """Raises Refused for who is muted on the server, or what may not be said on it, and so to nobody."""
     chat, person = session.chat, session.person
     if not chat.directory.rules.free:
-        _refuse_muted(Scope(chat), who(chat, person.id, person.name, session.peer.address))
+        asking = who(chat, person.id, person.name, session.peer.address)
+        refuse_muted(Scope(chat), asking)
+        if not may(chat.role(person.id), Right.OPERATE):
+            _look_for_words(Scope(chat), person, asking, None, text)
 
 
-def _refuse_muted(scope: Scope, asking: Who) -> None:
-    now = scope.chat.milliseconds()
-    mute = scope.rules.mutes.of(asking, now)
-    if mute:
-        raise Refused("muted", f"you are muted in {scope.shown}: {told(mute, now, places=False)}", scope.fields)
-
-
-def _slow_down(chat: Chat, room: Room, person: Person, request: str) -> None:
+def _slow_down(chat: Chat, room: Room, session: Session) -> None:
+    person, request = session.person, session.request
+    # A guest who comes again is another one, and the same to us.
+    key = person.id if person.account else f"{site_of(session.peer.address)} {person.name.folded}"
     now, spoke = chat.clock.seconds(), room.spoke
-    at, last = spoke.get(person.id, (now - room.rules.slow, ""))
+    at, last = spoke.get(key, (now - room.rules.slow, ""))
     if request and request == last:  # the very message that was said: it is known by that, and not said again
         return
     wait = at + room.rules.slow - now
@@ -93,10 +96,10 @@ def _slow_down(chat: Chat, room: Room, person: Person, request: str) -> None:
     if len(spoke) >= SPOKE_KEPT:
         for id in [id for id, (at, _) in spoke.items() if at + room.rules.slow <= now]:
             del spoke[id]
-    spoke[person.id] = now, request
+    spoke[key] = now, request
 
 
-def _look_for_words(scope: Scope, person: Person, asking: Who, room: Room, text: str) -> None:
+def _look_for_words(scope: Scope, person: Person, asking: Who, room: Room | None, text: str) -> None:
     verdict = scope.rules.filters.match(text)
     for slow in verdict.slow:
         _later(scope, _take_out(scope, slow))
@@ -119,7 +122,8 @@ def _later(scope: Scope, doing: Coroutine[Any, Any, None]) -> None:
 async def _mute(scope: Scope, person: Person, asking: Who) -> None:
     """Once, however many such lines they say before it is committed."""
     async with scope.chat.alone(person.id):
-        if scope.rules.mutes.of(asking, scope.chat.milliseconds()) is None:
+        mutes = scope.rules.mutes
+        if mutes.of(asking, scope.chat.milliseconds()) is None and len(mutes) < BANS_MOST:
             await _muted(scope, person, place_of(asking.address))
 
 

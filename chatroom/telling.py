@@ -7,7 +7,7 @@ from collections.abc import Collection
 from .event import Kind
 from .inbox import inbox_log
 from .joining import who, who_is
-from .moderating import Scope, deed, save, whom
+from .moderating import Scope, deed, refuse_muted, save, whom
 from .request import Refused
 from .rights import Role
 from .room import Room
@@ -24,12 +24,17 @@ async def invite(session: Session, room: Room, nick: str) -> str:
     if found.here and room in found.here.rooms:
         raise Refused("here_already", f"{found.name.shown} is in #{room.name} already")
     asking = who_is(found.here) if found.here else [who(session.chat, found.id, found.name, found.address)]
+    person = session.person
+    refuse_muted(Scope(session.chat), who(session.chat, person.id, person.name, session.peer.address))
+    if found.id in room.rules.invited:
+        raise Refused("invited_already", f"{found.name.shown} is invited already")
     for each in asking:
         if room.rules.bans.of(each, session.chat.milliseconds()):
             raise Refused("banned", f"{found.name.shown} is banned from #{room.name}; /unban {found.name.shown} first")
     details = {"whom": found.id, "name": found.name.shown, "room": room.name}
     invited = deed(session, scope, Kind.INVITED, details=details)
-    await _tell(scope, [invited], [found.id])
+    ignored = found.here.ignored if found.here else found.account.ignored if found.account else ()
+    await _tell(scope, [invited], [] if person.id in ignored else [found.id])
     return found.name.shown
 
 
@@ -41,7 +46,7 @@ async def report(scope: Scope, by: tuple[str, str], id: str, shown: str, why: st
     operators = [account.id for account in chat.directory.accounts.all() if chat.is_operator(account)]
     moderators = scope.room.rules.having(Role.OWNER, Role.MODERATOR) if scope.room else []
     known = [each for each in dict.fromkeys([*moderators, *operators]) if chat.directory.accounts.get(each)]
-    await _tell(scope, [(scope.log, event)], [each for each in known if each != by[0]])
+    await _tell(scope, [(scope.log, event)], [each for each in known if each not in (by[0], id)])
 
 
 async def _tell(scope: Scope, deeds: Batch, ids: Collection[str]) -> None:

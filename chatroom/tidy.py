@@ -156,6 +156,8 @@ class Tidy:
         inboxes = [person.inbox for person in self._server.people.values() if person.inbox]
         for log in [*(room.log for room in self._server.rooms.values()), *(inbox.log for inbox in inboxes)]:
             log.rename(id, nick)
+        for rules in (self._server.directory.rules, *(room.rules for room in self._server.rooms.values())):
+            rules.rename(id, nick)
 
     def _later(self, why: NotSaved, seconds: float, again: Callable[[], None]) -> None:
         if not self._server.stopping:

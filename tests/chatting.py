@@ -35,8 +35,8 @@ from chatroom.event import Entry, Kind, Position, Sort
 from chatroom.protocols.line import LineFactory
 from chatroom.protocols.telnet import MAX_LINE
 from chatroom.seams import Batch, Hit, Login, NotSaved, Storage
-from chatroom.storage.memory import MemoryStorage
 from chatroom.settings import Settings
+from chatroom.storage.memory import MemoryStorage
 from chatroom.table import Table
 from chatroom.tap import secret_of
 

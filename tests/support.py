@@ -48,7 +48,7 @@ class Fails:
     def failed(self, failure: Failure) -> None:
         failure.raiseException()
 
-    def reads_elsewhere(self, reader: Reader, event: Event) -> bool:
+    def reads_elsewhere(self, reader: object, event: object) -> bool:
         return False
 
 

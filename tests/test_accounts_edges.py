@@ -9,10 +9,10 @@ import pytest
 from twisted.internet.defer import ensureDeferred, succeed
 
 from chatroom.accounts import create, forget
-from chatroom.tidy import TIDY_AGAIN
 from chatroom.names import nickname
 from chatroom.request import Refused
 from chatroom.storage.memory import MemoryStorage
+from chatroom.tidy import TIDY_AGAIN
 
 from .chatting import DISK_FULL, PASSWORD, FailingStorage, JsonClient, SlowStorage, World
 from .test_accounts_races import come_back_all

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from chatroom.settings import Plaintext
 from chatroom.names import nickname
+from chatroom.settings import Plaintext
 
 from .again import again
 from .chatting import CLIENTS, PASSWORD, Client, JsonClient, TextClient, World, WrappedTextClient

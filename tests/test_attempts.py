@@ -6,8 +6,8 @@ import pytest
 from twisted.internet.task import Clock
 
 from chatroom.attempts import KEYS, Allowance, Attempts, Registrations
-from chatroom.settings import Settings
 from chatroom.request import Refused
+from chatroom.settings import Settings
 
 A_MINUTE, OF_ADDRESS_A_MINUTE = Settings().logins_a_minute, Settings().logins_of_address_a_minute
 REGISTRATIONS_AN_HOUR = Settings().registrations_an_hour

@@ -9,11 +9,11 @@ from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from chatroom.settings import Settings
 from chatroom.directory import SERVER_LOG
 from chatroom.event import Event, Kind
 from chatroom.names import TABLES
 from chatroom.request import Refused
+from chatroom.settings import Settings
 from chatroom.storage.memory import MemoryStorage
 
 from .chatting import chat_of

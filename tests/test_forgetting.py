@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from chatroom.tidy import TIDY_AGAIN
 from chatroom.directory import SERVER_LOG
 from chatroom.event import Entry, Event, Kind, person_of
 from chatroom.inbox import inbox_log
 from chatroom.names import nickname
 from chatroom.seams import NotSaved
 from chatroom.storage.memory import MemoryStorage
+from chatroom.tidy import TIDY_AGAIN
 
 from .again import again, left_behind
 from .chatting import CLIENTS, PASSWORD, Client, JsonClient, QuickHasher, SlowStorage, TextClient, World

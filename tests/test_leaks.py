@@ -284,9 +284,7 @@ def test_what_is_not_there_is_told_in_a_few_words_however_long_it_is() -> None:
         assert len(told["refused"]["words"]) < 150
 
 
-@pytest.mark.parametrize(
-    "asked", ['{{"{}": {{}}}}', '{{"who": {{"room": "{}"}}}}', '{{"history": {{"after": "{}"}}}}']
-)
+@pytest.mark.parametrize("asked", ['{{"{}": {{}}}}', '{{"who": {{"room": "{}"}}}}', '{{"history": {{"after": "{}"}}}}'])
 @pytest.mark.parametrize("character", ["x\u0323\u0302", "👩🏽\u200d👩\u200d👧", "🇩🇪", "\u1100\u119e\u11ab", "క్\u200cష"])
 def test_what_is_told_in_part_is_cut_between_characters(asked: str, character: str) -> None:
     whole = regex.findall(r"\X", character * 20)

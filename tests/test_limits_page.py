@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 import pytest
 
-from chatroom.settings import Settings
+from chatroom import times
 from chatroom.options import OPTIONS
+from chatroom.settings import Settings
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent / "chatroom"
@@ -28,23 +29,34 @@ NO_LIMITS = {
     "control.main.INTERRUPTED": "an exit status",
     "chat.CLAIM_CODE_BYTES": "chance in codes",
     "accounts.REMOVED_BYTES": "chance in names",
+    "bans.IPV6_MAPPED": "where an address of IPv4 stands within one of IPv6",
     "commands.talk.HELLO_VERSION": "of the JSON format",
+    "connections.SITES_KNOWN": "only for speed: nothing is different past it",
     "entering.GUEST_BYTES": "chance in names",
     "protocols.control._MODE": "of files",
     "protocols.line.SLICE": "only for speed: nothing is different past it",
     "entering.TOKEN_BYTES": "chance in tokens",
     "storage.sqlite_file._MODE": "of files",
+    "storage.sqlite_index_schema.INDEX_VERSION": "of the schema",
+    "storage.sqlite_index_schema.POSITION_BITS": "of a number in the index",
     "storage.sqlite_schema.APPLICATION": "tells our files",
     "storage.sqlite_schema.COLUMNS": "of a table",
     "storage.sqlite_schema.HIGHEST": "where SQLite's integers end",
     "storage.sqlite_schema.VERSION": "of the schema",
     "protocols.tcp._TCP_NOTSENT_LOWAT": "Linux's name for it",
     "tap.STAMP_BYTES": "chance in names",
+    **{f"times.{unit}": "a unit" for unit in ("SECOND", "MINUTE", "HOUR", "DAY", "WEEK")},
 }
 """Constants that are numbers and limit nothing. All others stand on the page."""
 
-UNITS = {"KiB": 1024, "MiB": 1024**2}
-SETTINGS = {f"chat.Settings.{field.name}": field.default for field in fields(Settings)}
+UNITS = {"KiB": 1024, "MiB": 1024**2, "days": times.DAY}
+IN_MILLISECONDS = {"amending.EDITING", "talking.FILTER_MUTE"}
+"""What stands on the page in seconds."""
+
+TIMES = {name: value for name, value in vars(times).items() if name.isupper()}
+"""Of which constants may be made."""
+
+SETTINGS = {f"settings.Settings.{field.name}": field.default for field in fields(Settings)}
 
 
 class Row(NamedTuple):
@@ -84,7 +96,8 @@ def constants() -> Iterator[tuple[str, float]]:
             if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
                 name = statement.targets[0].id
                 try:
-                    value = eval(compile(ast.Expression(statement.value), str(path), "eval"), {"__builtins__": {}})
+                    made = compile(ast.Expression(statement.value), str(path), "eval")
+                    value = eval(made, {"__builtins__": {}, **TIMES})
                 except Exception:  # it is made of something else
                     continue
                 if name.isupper() and isinstance(value, int | float):
@@ -133,7 +146,8 @@ def test_a_limit_on_the_page_is_the_one_in_the_code(row: Row) -> None:
     (constant,) = quoted(row.constant)
     value = value_of(constant)
     assert isinstance(value, int | float)
-    assert figure(row.figure) == pytest.approx(value, abs=1e-9)
+    told = figure(row.figure) * (times.SECOND if constant in IN_MILLISECONDS else 1)
+    assert told == pytest.approx(value, abs=1e-9)
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.option], ids=lambda row: row.constant.strip("`"))
@@ -144,7 +158,8 @@ def test_an_option_on_the_page_has_that_default(row: Row) -> None:
     assert default == defaults[name]
     first, _, burst = default.partition(":")
     counts = {float(first), 1 / float(first), float(burst or first)}
-    assert any(figure(row.figure) == pytest.approx(count) for count in counts)
+    unit = times.DAY if name.endswith("-days") else 1
+    assert any(figure(row.figure) == pytest.approx(count * unit) for count in counts)
 
 
 def test_every_constant_that_is_a_number_is_on_the_page_or_no_limit() -> None:

@@ -30,6 +30,9 @@ HOME = "192.0.2.1"
 
 ELSEWHERE = "198.51.100.9"
 
+NO_DEN = "there is no room #den, and only accounts (/register) open rooms here"
+"""What who may open no room is told of a private one."""
+
 # What people ask for, and what they are shown, in the words of the text format
 
 
@@ -427,7 +430,7 @@ def test_programs_are_told_the_same_in_fields() -> None:
     assert alice.told()[-1] == {"answer": "ban", "target": "bob", "id": "b1"}
     alice.ask("bans", "b2", room="den")
     (one,) = alice.told()[-1]["bans"]
-    assert one == {"what": "banned", "target": "bob", "by": "alice", "why": "spam", "until": "2026-11-20 09:22 UTC"}
+    assert one == {"what": "banned", "target": "bob", "by": "alice", "why": "spam", "until": "2026-11-20T09:22Z"}
     bob.ask("join", "j1", room="den")
     assert (code(bob), bob.told()[-1]["id"]) == ("banned", "j1")
 
@@ -832,12 +835,13 @@ def test_who_is_muted_reads_on_and_says_nothing_in_any_way(world: World) -> None
     assert said(bob, "hi") == no
     bob.me("waves")
     assert news(bob) == [no]
-    bob.do("nick rob")
+    bob.do("nick rob")  # which everybody would read
+    assert news(bob) == [no]
     assert said(bob, "hi") == no
-    assert news(carol) == ["* bob is now rob"]
+    assert news(carol) == []
     assert do(alice, "unmute bob") == ["* alice let bob speak again", "* bob may talk again"]
     assert said(bob, "hi") == ""
-    assert news(carol) == ["* alice let bob speak again", "rob: hi"]
+    assert news(carol) == ["* alice let bob speak again", "bob: hi"]
 
 
 def test_who_is_muted_stays_so_on_another_connection_device_and_format(world: World, other: Any) -> None:
@@ -1008,7 +1012,7 @@ def test_a_private_room_is_not_listed_and_entered_by_invitation_only(world: Worl
     assert "den" in str(do(zoe, "rooms"))
     assert do(alice, "private on") == ["* alice made #den private"]
     assert "den" not in str(do(zoe, "rooms"))
-    assert refused(zoe, "join den") == "#den is entered by invitation only"
+    assert refused(zoe, "join den") == NO_DEN
     assert said(bob, "we are alone") == ""
     assert do(alice, "invite zoe") == ["* alice invited zoe"]
     assert news(zoe) == ["* alice invites you to #den: /join den"]
@@ -1019,7 +1023,7 @@ def test_a_private_room_is_not_listed_and_entered_by_invitation_only(world: Worl
     do(zoe, "join den")
     assert "zoe" in here(world)  # for good
     do(alice, "kick zoe")
-    assert refused(zoe, "join den") == "#den is entered by invitation only"
+    assert refused(zoe, "join den") == NO_DEN
 
 
 def test_who_is_invited_while_away_is_told_on_coming_back(world: World, other: Any) -> None:
@@ -1174,7 +1178,7 @@ def test_a_filter_that_turns_out_slow_is_taken_out_once_and_moderators_are_told(
     assert told == ["* the server reports filter 1 in #den: it took too long, and was taken out"]
     assert news(bob) == []
     assert do(alice, "filter list") == ["* #den has no filters"]
-    assert f"the server: filter 1 refuse {pattern} (took too long)" in str(do(alice, "audit"))
+    assert f"the server: filter remove 1 refuse {pattern} (took too long)" in str(do(alice, "audit"))
 
 
 class Counted:
@@ -1271,8 +1275,8 @@ def test_an_audit_tells_who_did_what_to_whom_when_and_why(world: World) -> None:
         "* 2026-11-20 09:17 UTC alice: role dave moderator",
         "* 2026-11-20 09:18 UTC alice: set topic (bears)",
         "* 2026-11-20 09:19 UTC alice: set slow 60",
-        "* 2026-11-20 09:20 UTC alice: set private True",
-        "* 2026-11-20 09:21 UTC alice: filter 1 mute badger",
+        "* 2026-11-20 09:20 UTC alice: set private on",
+        "* 2026-11-20 09:21 UTC alice: filter add 1 mute badger",
         "* 2026-11-20 09:22 UTC alice: invited bob",
         "* 2026-11-20 09:23 UTC alice: banned an address",
         "* 2026-11-20 09:24 UTC dave: reported carol (rude)",

@@ -319,7 +319,7 @@ def test_in_lockdown_only_accounts_come_in_and_who_is_here_stays(world: World, r
     guest = world.connect(ELSEWHERE, other)
     hush(guest)
     guest.enter("zoe")
-    assert news(guest)[-1] == "! only accounts may enter this server at present; /register makes you one"
+    assert news(guest)[-1] == "! only accounts may enter this server at present; if you have one, /login NAME"
     person = world.connect(ELSEWHERE, JsonClient)
     person.ask("register", nick="zoe", password=PASSWORD)
     world.settle()
@@ -430,8 +430,8 @@ def test_an_audit_tells_who_did_what_on_the_server_and_in_any_room(world: World,
         "* 2026-11-20 09:12 UTC root: banned bob until 2026-11-20 11:12 UTC (spam)",
         "* 2026-11-20 09:13 UTC root: unbanned bob",
         "* 2026-11-20 09:14 UTC root: muted carol",
-        "* 2026-11-20 09:15 UTC root: set lockdown True",
-        "* 2026-11-20 09:16 UTC root: filter 1 refuse badger",
+        "* 2026-11-20 09:15 UTC root: set lockdown on",
+        "* 2026-11-20 09:16 UTC root: filter add 1 refuse badger",
         "* 2026-11-20 09:16 UTC root: announced (tea)",
     ]
     assert do(root, "server audit 1") == ["* 2026-11-20 09:16 UTC root: announced (tea)"]

@@ -62,15 +62,20 @@ async def _audit(session: Session, scope: Scope, limit: int) -> Answer:
     return Answer("\n".join(lines) or f"nothing was decided in {scope.shown}", {"deeds": fields})
 
 
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value) or "none"
+
+
 def _told(entry: Entry, places: bool) -> str:
     """Who did what to whom, when and why."""
     event, fields = entry.event, _fields(entry, places)
-    told = [
-        fields[name] for name in ("whom", "role", "setting", "value", "filter", "action", "pattern") if name in fields
-    ]
+    names = ("change", "whom", "role", "setting", "value", "filter", "action", "pattern")
+    told = [_word(fields[name]) for name in names if name in fields]
     until = f" until {fields['until']}" if "until" in fields else ""
     why = f" ({event.text})" if event.text else ""
-    return f"{told_time(event.time)} {event.nick or 'the server'}: {' '.join([event.kind.word, *map(str, told)])}{until}{why}"
+    return f"{told_time(event.time)} {event.nick or 'the server'}: {' '.join([event.kind.word, *told])}{until}{why}"
 
 
 def _fields(entry: Entry, places: bool) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 
-from ..event import Entry, Event, Kind, Position
+from ..event import Entry, Event, Kind, Position, person_of
 from ..log import Log
 from ..recall import recall, since
 from ..request import Answer, Refused
@@ -132,7 +132,7 @@ async def search(session: Session, words: str) -> Answer:
     if not isinstance(chat.storage, Searchable):
         raise Refused("no_search", "nothing can be looked for here")
     wanted, options = _asked_for(words)
-    if not wanted:
+    if not wanted and "from" not in options:
         raise Refused("bad_arguments", "look for at least one word")
     if len(wanted) > SEARCHED_WORDS:
         raise Refused("bad_arguments", f"look for at most {SEARCHED_WORDS} words at once")
@@ -148,7 +148,12 @@ async def search(session: Session, words: str) -> Answer:
     )
     logs = {room.log.name: room.log for room in rooms if room in session.person.rooms}  # they may have left meanwhile
     hits = [Hit(hit.log, entry) for hit in found[:FOUND] if hit.log in logs for entry in logs[hit.log].now([hit.entry])]
-    hits = [hit for hit in hits if not hit.entry.event.details.get("removed")]
+    ignored = session.person.ignored
+    hits = [
+        hit
+        for hit in hits
+        if not hit.entry.event.details.get("removed") and person_of(hit.entry.event.by) not in ignored
+    ]
     for hit in hits:
         await session.shown.show(hit.log, [hit.entry], several=True)
     if len(found) <= FOUND:

@@ -15,7 +15,7 @@ from ..room import Room
 from ..session import Session
 from ..table import F, Parameter, Table, Takes
 from ..text import safe
-from ..times import told_time
+from ..times import rfc3339
 from .talk import ROOM
 
 MODERATION = Table()
@@ -82,7 +82,7 @@ async def bans(session: Session, room: Room | None = None) -> Answer:
         for each in held.current(now):
             lines.append(f"{what}: {told(each, now, places)}")
             name = each.name if places or not each.network else None
-            until = {"until": told_time(each.until)} if each.until else {}
+            until = {"until": rfc3339(each.until)} if each.until else {}
             fields.append({"what": what, "target": name, "by": each.by, "why": each.why, **until})
     return Answer("\n".join(lines) or f"nobody is banned or muted in {scope.shown}", {"bans": fields})
 

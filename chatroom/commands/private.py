@@ -102,7 +102,7 @@ def someone(session: Session, nick: str) -> tuple[str, str]:
 
 async def _write(session: Session, id: str, nick: str, text: str) -> Answer | None:
     chat = session.chat
-    check_private(session)
+    check_private(session, text)
     await session.person.open_inbox()
     if here := chat.people.get(id):
         try:

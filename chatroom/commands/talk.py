@@ -15,7 +15,7 @@ from ..rights import Right, Role, may
 from ..room import Room
 from ..session import Session
 from ..table import Parameter, Table, Takes
-from ..talking import check
+from ..talking import check, check_reason
 from ..talking import reason as allowed
 
 TALK = Table()
@@ -143,6 +143,7 @@ async def nick(session: Session, name: str) -> Answer:
         raise Refused("nick_taken", f"{owner.name.shown} is somebody's own; if it is yours: /login {owner.name.shown}")
     if new.shown == person.name.shown:
         raise Refused("nick_same", f"you are {new.shown} already")
+    check_reason(session, new.shown)  # everybody reads it
     await rename(person, new, session.chat)
     return Answer(fields={"nick": new.shown})
 

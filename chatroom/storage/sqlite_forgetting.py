@@ -35,7 +35,7 @@ RENAME = (
     f"UPDATE entries SET nick = :nick WHERE {_BETWEEN} AND {THEIRS} AND nick <> :nick",
     f"""UPDATE entries SET details = CASE kind WHEN 'renamed' THEN json_object('new', :nick) END, id = NULL
         WHERE {_BETWEEN} AND {THEIRS} AND kind IN ({_OF_ONESELF}) AND (details IS NOT NULL OR kind = 'renamed')""",
-    f"""UPDATE entries SET details = json_replace(details, '$.name', :nick)
+    f"""UPDATE entries SET details = json_remove(json_replace(details, '$.name', :nick), '$.forms')
         WHERE {_BETWEEN} AND instr(details, '"whom"') AND json_extract(details, '$.whom') = :by""",
     f"""UPDATE entries SET details = json_replace(details, '$.kept', {_KEPT}, '$.devices', {_DEVICES}, '$.away', {_AWAY})
         WHERE {_BETWEEN} AND kind = 'started' AND instr(details, :by)""",

@@ -50,8 +50,8 @@ class TextFormat:
         words = text.strip()
         if line == END_OF_FILE or words.lower() == "bye":
             return Command("quit")
-        if text[:1] == "/" and text[:2] != "//":
-            return _command(text)
+        if words[:1] == "/" and words[:2] != "//":  # a blank before it, or what became one, must not tell a password
+            return _command(words)
         if not entered:
             return Command("enter", words)
         if not words:
