@@ -17,7 +17,7 @@ from .bans import Who
 from .chat import Chat
 from .event import Entry, Position, person_of
 from .inbox import Inbox, check_position
-from .joining import is_open, no_room, place_of, put_out_banned, refuse_banned, refuse_guests, rooms_for, who
+from .joining import held_by, is_open, no_room, place_of, put_out_banned, refuse_banned, refuse_guests, rooms_for, who
 from .names import Name
 from .person import Device, Person, digest
 from .reading import Reading
@@ -245,9 +245,9 @@ def _starts(chat: Chat, asking: Who | None, wish: Wish, may_know: Callable[[Room
         room = chat.find_room(name)
         if room is None or not may_know(room):
             raise no_room(name)
-        if asking:
-            refuse_banned(chat, asking, room)
-        starts[room] = None if after is None else room.log.position(after)
+        # Who is banned there is told so, and not how many entries there are.
+        out = asking is not None and held_by(chat, room.rules.bans, asking, room) is not None
+        starts[room] = None if after is None or out else room.log.position(after)
     return starts
 
 

@@ -45,16 +45,9 @@ def slowly(world: World, *deeds: tuple[Any, str]) -> None:
 
 
 def close(*people: Any, room: str = "den") -> None:
-    """They close it, all at once; people are asked first whether they are sure."""
+    """They close it, all at once."""
     for person in people:
-        if isinstance(person, Typing):
-            person.do(f"close {room}")
-    people[0].world.settle()
-    for person in people:
-        if isinstance(person, Typing):
-            person.line(room)
-        else:
-            person.ask("close", room=room, sure=True)
+        person.do(f"close {room}")
 
 
 def rooms_of(world: World, nick: str) -> list[str]:

@@ -127,7 +127,7 @@ def test_what_was_said_just_before_is_found(town: Town) -> None:
 def test_what_cannot_be_looked_for_is_refused(kind: Any) -> None:
     world = World(kind, grace=0, registrations_an_hour=0)
     _, _, carol = company(world)
-    assert refused(carol, "search from:bob") == "look for at least one word"
+    assert refused(carol, "search in:den") == "look for at least one word"
     many = " ".join("abcdefghijk"[: SEARCHED_WORDS + 1])
     assert refused(carol, f"search {many}") == f"look for at most {SEARCHED_WORDS} words at once"
     for place in ("x", "1.2", "1.2.", "a.2.den", "1.b.den", f"{'9' * 16}.1.den", f"1.{'9' * 19}.den"):

@@ -666,7 +666,7 @@ PARSED: list[tuple[bytes, Command | None]] = [
     (b"/me waves", Command("me", "waves")),
     (b"/ME  waves ", Command("me", "waves")),
     (b"//me", Command("say", "/me")),
-    (b" /me", Command("say", " /me")),
+    (b" /me", Command("me", "")),
     (b"/", Command("", "")),
     (b"bye", Command("quit")),
     (b"\tBye\x07", Command("quit")),
