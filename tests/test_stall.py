@@ -20,7 +20,7 @@ GROWTH = 4 * 1024
 
 def test_a_reader_that_stalls_holds_nobody_up_and_gets_everything_when_it_wakes(tmp_path: Path) -> None:
     lines = 15_000  # 6 MB: more than kernel and tail keep
-    with Server(tmp_path, "--rate", "0", "--history", "0") as server:
+    with Server(tmp_path, "--no-limits", "--history", "0") as server:
         listener = Person(server, "listener")
         speak(server, [listener], lines)  # the same load before: what Python, SQLite and the tail take for it is theirs
         sleeper = Person(server, "sleeper", buffer=SMALL)
@@ -37,7 +37,7 @@ def test_a_reader_that_stalls_holds_nobody_up_and_gets_everything_when_it_wakes(
 
 def test_a_reader_that_stalls_too_long_is_let_go_and_others_see_it_leave_once(tmp_path: Path) -> None:
     lines = 5_000  # 2 MB: more than the kernel keeps for one who takes nothing
-    with Server(tmp_path, "--rate", "0", "--stalled", "1", "--history", "0") as server:
+    with Server(tmp_path, "--no-limits", "--stalled", "1", "--history", "0") as server:
         sleeper = Person(server, "sleeper", buffer=SMALL)
         listener = Person(server, "listener")
         (heard,) = speak(server, [listener], lines)
@@ -53,7 +53,7 @@ def test_a_reader_that_stalls_too_long_is_let_go_and_others_see_it_leave_once(tm
 
 def test_a_hundred_of_three_hundred_that_stall_cost_64_kib_each_at_most_and_miss_nothing(tmp_path: Path) -> None:
     lines, sleepers, listeners = 1_200, 100, 200  # 0.5 MB to each: twice what the kernel keeps
-    with Server(tmp_path, "--rate", "0", "--history", "0") as server:
+    with Server(tmp_path, "--no-limits", "--history", "0") as server:
         awake = [Person(server, f"listener-{number}") for number in range(listeners)]
         speak(server, awake, lines)
         asleep = [Person(server, f"sleeper-{number}", buffer=SMALL) for number in range(sleepers)]
