@@ -57,6 +57,8 @@ def test_a_hundred_of_three_hundred_that_stall_cost_64_kib_each_at_most_and_miss
         awake = [Person(server, f"listener-{number}") for number in range(listeners)]
         speak(server, awake, lines)
         asleep = [Person(server, f"sleeper-{number}", buffer=SMALL) for number in range(sleepers)]
+        awake[0].say("/search nothing-like-it")  # from then on the index has the memory that it takes
+        awake[0].expect(r"nothing was found")
         before = server.memory()
         for heard in speak(server, awake, lines):
             assert numbers(heard) == list(range(lines))
