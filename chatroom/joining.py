@@ -17,6 +17,7 @@ from .person import Person, not_saved
 from .request import Answer, Arrived, Command, Refused
 from .rights import Right, Role, may
 from .room import Room
+from .seams import NotSaved
 from .session import Session
 from .text import shortened
 
@@ -245,14 +246,19 @@ async def leave(session: Session, room: Room, why: str) -> Answer:
     chat, person = session.chat, session.person
     async with chat.alone(person.id):
         await room.door.leave()
-        if room in person.rooms:
-            chat.new_moment()
-            failed = await chat.save(person.parting_from(room, why))
-            if failed:
-                raise not_saved("that", failed)
+        failed = await _leave(chat, person, room, why)
+    if failed:
+        raise not_saved("that", failed)
     here = session.here.room
     now = f"what you say goes to #{here.name} now" if here else "you are in no room; /join ROOM enters one"
     return Answer(now, {"room": room.name})
+
+
+async def _leave(chat: Chat, person: Person, room: Room, why: str) -> NotSaved | None:
+    if room not in person.rooms:  # any more: they left it on another device
+        return None
+    chat.new_moment()
+    return await chat.save(person.parting_from(room, why))
 
 
 async def close(session: Session, room: Room) -> None:

@@ -280,9 +280,8 @@ class Person:
         self.gone()
         self.server.directory.let_go(self.id)
         saved = ensureDeferred(self._tell(events))
-        if not saved.called:
-            self.server.leaving[self.id] = saved
-            saved.addCallback(self._told)
+        self.server.leaving[self.id] = saved
+        saved.addCallback(self._told)
 
     async def _tell(self, events: Batch) -> None:
         for room in self.rooms:

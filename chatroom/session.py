@@ -316,8 +316,7 @@ class Session:
 
     def parted(self, room: Room, left: Entry) -> None:
         """The person is in a room no more."""
-        if self.reading:
-            ensureDeferred(self.reading.end_room(room, left)).addErrback(self.failed)
+        ensureDeferred(self.shown.end_room(room, left)).addErrback(self.failed)
 
     def read_inbox(self, start: Position) -> None:
         """Show the private messages behind a position, and all that come."""

@@ -102,21 +102,29 @@ class Tidy:
             [EXPIRING, *(kept / 1000 / EXPIRING_PARTS for kept in (self._talk_for, self._addresses_for) if kept)]
         )
         async with server.alone(""):
-            try:
-                if isinstance(server.storage, Redactable):
-                    await server.storage.expire(now - PRESENCE_DAYS * DAY, Sort.PRESENCE)
-                    if self._addresses_for:
-                        await server.storage.fade("address", now - self._addresses_for)
-                    if self._talk_for:
-                        await self._expire_talk(server.storage, now - self._talk_for)
-            except NotSaved as why:
-                self._later(why, TIDY_AGAIN, self.expiring)
-                return
+            failed = await self._expire_now(now)
+        if failed:
+            self._later(failed, TIDY_AGAIN, self.expiring)
+            return
         for rules in (server.directory.rules, *(room.rules for room in server.rooms.values())):
             if self._addresses_for:
                 rules.fade(now - self._addresses_for)
         if not server.stopping:
             server.clock.callLater(every, self.expiring)
+
+    async def _expire_now(self, now: int) -> NotSaved | None:
+        storage = self._server.storage
+        if not isinstance(storage, Redactable):
+            return None
+        try:
+            await storage.expire(now - PRESENCE_DAYS * DAY, Sort.PRESENCE)
+            if self._addresses_for:
+                await storage.fade("address", now - self._addresses_for)
+            if self._talk_for:
+                await self._expire_talk(storage, now - self._talk_for)
+        except NotSaved as why:
+            return why
+        return None
 
     async def _expire_talk(self, storage: Redactable, time: int) -> None:
         await storage.expire(time, Sort.TALK)
