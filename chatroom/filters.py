@@ -143,12 +143,9 @@ class Filters:
                 self._filters[number] = each._replace(by=nick)
         self._rules = None
 
-    def first(self, text: str) -> Filter | None:
-        """The filter that takes hold: of several the sternest, and of these the one with the lowest number."""
-        return self.match(text).filter
-
     def match(self, text: str) -> Verdict:
-        """The same, and which filters are slow."""
+        """The filter that takes hold: of several the sternest, and of these the one with the lowest number; and which are
+        slow."""
         if self._rules is None:
             self._rules = sorted(map(_rule, self._filters.values()), key=_order)
         if not self._rules:

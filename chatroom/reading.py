@@ -38,10 +38,6 @@ class Shown(Protocol):
     def nobody_reads(self) -> bool:
         """The connection is gone, or about to be."""
 
-    @property
-    def several(self) -> bool:
-        """They read several rooms."""
-
     def write_answer(self, data: bytes) -> None:
         """Tell something that stands in no log."""
 

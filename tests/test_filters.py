@@ -60,7 +60,7 @@ def folded(events: Sequence[Event], seconds: Any = time.process_time) -> Filters
 
 
 def holds(pattern: str, text: str) -> bool:
-    return folded([added(1, pattern)]).first(text) is not None
+    return folded([added(1, pattern)]).match(text).filter is not None
 
 
 def why(pattern: str) -> tuple[str, str]:
@@ -145,11 +145,11 @@ def test_a_word_is_found_exactly_where_it_stands_alone(said: list[str]) -> None:
 
 def test_of_several_the_sternest_takes_hold_and_of_these_the_first() -> None:
     made = [added(1, "spam", "report"), added(4, "spam", "mute"), added(2, "/spam/", "refuse"), added(3, "/s/", "mute")]
-    assert folded(made).first("spam") == Filter(3, "/s/", "mute", "alice")
+    assert folded(made).match("spam").filter == Filter(3, "/s/", "mute", "alice")
     assert folded([*made, removed(3)]).match("spam") == Verdict(Filter(4, "spam", "mute", "alice"))
-    assert folded([*made, removed(3), removed(4)]).first("spam") == Filter(2, "/spam/", "refuse", "alice")
-    assert folded(made[:1]).first("spam") == Filter(1, "spam", "report", "alice")
-    assert folded(made).first("hello") is None
+    assert folded([*made, removed(3), removed(4)]).match("spam").filter == Filter(2, "/spam/", "refuse", "alice")
+    assert folded(made[:1]).match("spam").filter == Filter(1, "spam", "report", "alice")
+    assert folded(made).match("hello").filter is None
     assert folded([]).match("spam") == Verdict(None)
 
 
@@ -166,11 +166,11 @@ def test_filters_are_listed_by_number_and_a_number_that_is_added_again_is_replac
 
 def test_a_change_is_seen_by_the_next_text() -> None:
     made = folded([added(1, "spam")])
-    assert made.first("spam and ham")
+    assert made.match("spam and ham").filter
     made.fold(Entry(2, added(1, "eggs")))
-    assert made.first("spam and ham") is None
+    assert made.match("spam and ham").filter is None
     made.fold(Entry(3, added(2, "ham")))
-    assert made.first("spam and ham") == Filter(2, "ham", "refuse", "alice")
+    assert made.match("spam and ham").filter == Filter(2, "ham", "refuse", "alice")
 
 
 def test_a_change_of_another_sort_or_without_a_number_is_none() -> None:
@@ -257,8 +257,8 @@ def test_when_the_time_is_over_no_other_expression_is_tried() -> None:
 
 def test_a_long_text_has_time_for_each_of_its_chunks() -> None:
     made = folded([added(1, "/b/", "mute"), added(2, "/c/"), added(3, "/a!/")], Steps(0.4 * MATCH_SECONDS))
-    assert made.first("a" * (CHUNK - 1) + "!") is None
-    assert made.first("a" * CHUNK + "!") == made.get(3)
+    assert made.match("a" * (CHUNK - 1) + "!").filter is None
+    assert made.match("a" * CHUNK + "!").filter == made.get(3)
 
 
 @pytest.mark.usefixtures("untraced")
@@ -274,7 +274,7 @@ def test_fifty_bad_expressions_hold_nobody_up(pattern: str) -> None:
 def test_fifty_filters_of_words_are_cheap() -> None:
     made = folded([added(number, f"spam{number} eggs{number} ham{number}") for number in range(FILTERS_MOST)])
     text = "hello everyone, how do you do this fine morning?"
-    assert made.first(text) is None
+    assert made.match(text).filter is None
     assert min(timeit.repeat(lambda: made.match(text), time.process_time, repeat=9, number=10)) / 10 < 0.0001
 
 
