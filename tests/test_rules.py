@@ -101,7 +101,7 @@ def test_nothing_restricts_who_talks_where_it_says_so_and_only_there(entries: li
     assert rules.free == (not restricted)
     if rules.free:
         assert not rules.mutes.current(0)
-        assert rules.filters.first("badger") is None
+        assert rules.filters.match("badger").filter is None
 
 
 @given(entries=logs())
