@@ -744,6 +744,13 @@ def test_what_is_no_address_is_told(text: str) -> None:
         address(reactor, text)
 
 
+def test_an_endpoint_that_would_take_any_certificate_is_refused() -> None:
+    from twisted.internet import reactor
+
+    with pytest.raises(ValueError, match="checks no certificate; tls:HOST:PORT does"):
+        address(reactor, "ssl:chat.example.org:6697")
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [

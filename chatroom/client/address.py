@@ -10,13 +10,14 @@ from ipaddress import IPv6Address
 from typing import Any, NamedTuple
 
 from OpenSSL.SSL import Error as TLSError
-from service_identity import VerificationError
 from twisted.internet.endpoints import HostnameEndpoint, clientFromString, wrapClientTLS
 from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
 from twisted.internet.error import ConnectionRefusedError as NobodyThere
 from twisted.internet.error import TimeoutError as Late
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.ssl import optionsForClientTLS
+
+from .certificate import Examined, NotTaken
 
 PORT = 6000
 
@@ -30,6 +31,8 @@ _HOST = re.compile(
     r"(?!tls:[^\[]|ssl:|unix:)(?P<kind>tcp:|tls:)?(?:\[(?P<v6>[0-9A-Fa-f:.%\w]+)\]|(?P<host>[^\s:\[\]/=]+))(?::(?P<port>[0-9]{1,5}))?"
 )
 _ENDPOINT = re.compile(r"(?:tcp|tcp6|tls|ssl|unix):.")
+_SECURE = ("tls:", "ssl:")
+_FIELD = re.compile(r"(?:\\.|[^:\\])+")
 
 
 class Address(NamedTuple):
@@ -39,8 +42,13 @@ class Address(NamedTuple):
     endpoint: IStreamClientEndpoint
 
 
-def address(reactor: Any, text: str) -> Address:
-    """Reads what a person wrote; raises ValueError with words for what is no address."""
+def address(reactor: Any, text: str, fingerprint: str | None = None) -> Address:
+    """Reads what a person wrote; raises ValueError with words for what is no address. `fingerprint`: that of the only
+    certificate that is taken there, as certificate.py writes it."""
+    if fingerprint and not text.startswith(_SECURE):
+        raise ValueError(
+            f"{text}: without TLS there is no certificate to have a fingerprint; did you mean tls:HOST:PORT?"
+        )
     if _is_ipv6(text):
         text = f"[{text}]"
     named = _HOST.fullmatch(text)
@@ -52,7 +60,7 @@ def address(reactor: Any, text: str) -> Address:
         endpoint: IStreamClientEndpoint
         endpoint = HostnameEndpoint(reactor, host, port, CONNECT_TIMEOUT, attemptDelay=NEXT_ADDRESS)
         if named["kind"] == "tls:":  # whose parser does not know IPv6
-            return Address(text, wrapClientTLS(optionsForClientTLS(host), endpoint))
+            return Address(text, Examined(wrapClientTLS(optionsForClientTLS(host), endpoint), host, fingerprint))
         return Address(words, endpoint)
     if not _ENDPOINT.match(text):
         raise ValueError(f"{text}: not HOST, HOST:PORT, [IPv6]:PORT or an endpoint (tls:HOST:PORT, unix:PATH)")
@@ -60,7 +68,20 @@ def address(reactor: Any, text: str) -> Address:
         endpoint = clientFromString(reactor, text)
     except Exception as error:  # each endpoint parser has errors of its own: KeyError, TypeError, OSError ...
         raise ValueError(f"{text}: not an endpoint that can be connected to: {error}") from None
+    if text.startswith("ssl:") and "caCertsDir=" not in text and not fingerprint:
+        raise ValueError(f"{text}: checks no certificate; tls:HOST:PORT does, and so does caCertsDir= or --fingerprint")
+    if text.startswith(_SECURE):
+        endpoint = Examined(endpoint, _certified(text), fingerprint)
     return Address(text, endpoint)
+
+
+def _certified(text: str) -> str | None:
+    """The name that the certificate is to be for, by an endpoint string that Twisted has understood; ssl: may have none."""
+    kind, *fields = _FIELD.findall(text)
+    placed = [field for field in fields if "=" not in field]
+    named = dict(field.split("=", 1) for field in fields if "=" in field)
+    host = named.get("hostname") if kind == "ssl" else named.get("host") or placed[0]
+    return host and re.sub(r"\\(.)", r"\1", host)
 
 
 def _is_ipv6(text: str) -> bool:
@@ -74,13 +95,8 @@ def _is_ipv6(text: str) -> bool:
 def trouble(error: BaseException | None, words: str) -> str:
     """Why there is no connection to the server that is called so."""
     match error:
-        case VerificationError():
-            return f"the certificate of {words} is for another name"
-        case TLSError(args=[[[*_, "certificate verify failed"], *_]]):
-            return (
-                f"the certificate of {words} does not verify: it is signed by itself or by nobody whom this machine trusts, "
-                "or it has expired"
-            )
+        case NotTaken():
+            return error.told(words)
         case TLSError():
             return f"{words} does not speak TLS as we do: {_last_words(error)}"
         case DNSLookupError():
