@@ -63,6 +63,7 @@ TABLES = ("precis_i18n", "confusable_homoglyphs", "regex")
 TWISTED_IN_HEART = ("twisted.internet.defer", "twisted.logger", "twisted.python.failure")
 TWISTED = ("twisted", "zope.interface")
 TLS = ("OpenSSL", "service_identity")  # what Twisted's TLS is made of: its errors reach us
+SCREEN = ("prompt_toolkit", "wcwidth")
 
 OUTSIDE_WORLD = (
     "asyncio", "multiprocessing", "os", "pathlib", "select", "selectors", "signal", "socket", "sqlite3", "ssl",
@@ -95,7 +96,7 @@ def ring_of(module: str) -> Ring | None:
         before = HEART[: HEART.index(package)]
         return Ring((*FACTS, *before, *([package] if package == "commands" else ())), TWISTED_IN_HEART, pure=True)
     if package in EDGES:
-        return Ring(("",), (*TWISTED, *TLS, "prompt_toolkit"))
+        return Ring(("",), (*TWISTED, *TLS, *SCREEN))
     match package:
         case "":  # chatroom/__init__.py: the version
             return Ring(())
