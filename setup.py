@@ -29,11 +29,15 @@ setup(
         "confusable-homoglyphs>=3.3",
         "regex>=2026.11",
         "argon2-cffi>=25.1",
+        "prompt_toolkit>=3.0.53",  # the client's screen
+        "wcwidth>=0.9",  # how wide it writes what, which prompt_toolkit would take of any version
     ],
+    data_files=[("share/man/man1", ["docs/chatroom.1"])],
     extras_require={
         "dev": [
             "pytest>=9.0",
             "pytest-twisted>=1.14.3",
+            "pytest-xdist>=3.8",
             "pytest-cov>=7.0",
             "pytest-benchmark>=5.3",
             "hypothesis>=6.170",

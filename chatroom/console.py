@@ -68,7 +68,8 @@ class Console(Service):
         place = Path(__file__).parent.parent  # where this package was found, also when nothing is installed
         path = os.pathsep.join([str(place), *filter(None, [os.environ.get("PYTHONPATH")])])
         server = self.endpoint.removesuffix(":mode=600")
-        client = [sys.executable, "-m", "chatroom.client", server, f"--nick={self._nick}"]
+        # Plain, since on a screen Ctrl-C would be the client's: here it stops the server.
+        client = [sys.executable, "-m", "chatroom.client", server, "--plain", f"--nick={self._nick}"]
         self._child = self._reactor.spawnProcess(
             _Client(self._ended), sys.executable, client, {**os.environ, "PYTHONPATH": path}, childFDs=STANDARD
         )

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from chatroom import __version__
-from chatroom.client.main import LAST_RESORT
+from chatroom.client.signals import LAST_RESORT
 from chatroom.client.plain import FLUSH_TIMEOUT, LEAVE_TIMEOUT
 
 from .server import ANY_PORT, ENVIRONMENT, PATIENCE, RUN_TWISTD, Person, Server, until
@@ -749,7 +749,7 @@ def echoes(screen: pexpect.spawn[str]) -> bool:
 def screen(server: Server, tmp_path: Path) -> Iterator[pexpect.spawn[str]]:
     """Who comes to a terminal as bob, which is an account's nickname; `seen` is all that stood on it."""
     account(server, "bob")
-    with terminal([*CLIENT, f"127.0.0.1:{server.port}", "--no-history", "--nick", "bob"], tmp_path) as bob:
+    with terminal([*CLIENT, f"127.0.0.1:{server.port}", "--plain", "--no-history", "--nick", "bob"], tmp_path) as bob:
         bob.logfile_read = seen = io.StringIO()
         bob.expect(r"\* bob is somebody's own\. What is the password of \w+\?.*\n")
         until(lambda: not echoes(bob), "nothing is seen of what is typed")
@@ -827,7 +827,7 @@ def test_a_shell_gets_its_terminal_back_when_the_client_is_stopped_or_ended_at_a
 ) -> None:
     account(server, "bob")
     with terminal(["bash", "--norc", "--noediting", "-i"], tmp_path) as shell:
-        shell.sendline(f"PS1='$''> '; {' '.join(CLIENT)} 127.0.0.1:{server.port} --nick bob")
+        shell.sendline(f"PS1='$''> '; {' '.join(CLIENT)} 127.0.0.1:{server.port} --plain --nick bob")
         shell.expect("What is the password")
         until(lambda: not echoes(shell), "nothing is seen of what is typed")
         shell.sendcontrol("z")

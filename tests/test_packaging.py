@@ -26,6 +26,7 @@ NOT_COPIED = shutil.ignore_patterns(
     *(".git", ".venv", "venv", "build", "dist", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis"),
     *("dropin.cache", "*.db", "*.db-*", "*.lock"),
 )
+MAN_PAGE = "share/man/man1/chatroom.1"
 PATIENCE = 60.0  # seconds for one program: most take one
 
 pytestmark = pytest.mark.process
@@ -121,7 +122,8 @@ def test_a_command_is_the_same_wherever_it_stands(command: str, places: tuple[st
 def test_the_wheel_has_the_program_and_nothing_else(source: Path, wheel: Path) -> None:
     ours = {path.relative_to(source).as_posix() for path in (source / "chatroom").rglob("*") if path.is_file()}
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    assert names == {name for name in ours if "__pycache__" not in name} | {"twisted/plugins/chatroom_plugin.py"}
+    others = {"twisted/plugins/chatroom_plugin.py", f"chatroom-{__version__}.data/data/{MAN_PAGE}"}
+    assert names == {name for name in ours if "__pycache__" not in name} | others
     assert wheel.name == f"chatroom-{__version__}-py3-none-any.whl"
 
 
@@ -140,6 +142,12 @@ def test_it_is_there_as_a_program(installed: Environment, source: Path, program:
     assert installed.run("-m", module, "--version").strip() == told
     if installed.variables.get("PYTHONPATH") != str(source):  # a checkout has no scripts
         assert installed.run(installed.where / "bin" / program, "--version").strip() == told
+
+
+def test_the_man_page_is_where_man_looks(installed: Environment, source: Path) -> None:
+    runs_from = Path(installed.run("-c", "import chatroom; print(chatroom.__file__)").strip())
+    if runs_from.is_relative_to(installed.where):  # the other forms leave all files where they are
+        assert (installed.where / MAN_PAGE).read_text() == (source / "docs" / "chatroom.1").read_text()
 
 
 @pytest.fixture

@@ -122,6 +122,16 @@ class Conversation:
         return self._channel.stage is Stage.HERE and not self._outbox.full
 
     @property
+    def here(self) -> bool:
+        """What is asked now goes out at once, or soon."""
+        return self._channel.stage is Stage.HERE
+
+    @property
+    def asks(self) -> bool:
+        """What is asked now is kept, and sent once we are here."""
+        return self._coming.entered and not self._outbox.full
+
+    @property
     def moving(self) -> bool:
         """Where what is typed goes is not sure."""
         return self._outbox.moving
@@ -156,6 +166,10 @@ class Conversation:
         if self._unsent:
             self._channel.write(b"".join(self._unsent))
             self._unsent.clear()
+
+    def talk_in(self, room: str) -> None:
+        """What is typed goes to that one of our rooms from now on."""
+        self._where.goes(room)
 
     def informed(self) -> None:
         """Whoever types has seen that a room is not open to them: what comes now is meant for where they talk."""

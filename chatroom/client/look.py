@@ -47,15 +47,19 @@ class Look:
             prefix = f"[{when:%Y-%m-%d %H:%M}] "
         else:
             prefix = f"[{when:%H:%M}] " if self._times else ""
-        return [prefix + line for line in _lines(_shown(said, who))]
+        return [prefix + line for line in words_of(said, who, several=len(who.rooms) > 1)]
+
+
+def words_of(said: Said, who: Who, *, several: bool) -> list[str]:
+    """In words; of `several` rooms it is told in which."""
+    return _lines(_shown(said, who, several))
 
 
 def _lines(text: bytes) -> list[str]:
     return text.decode().split("\r\n")[:-1]
 
 
-def _shown(said: Said, who: Who) -> bytes:
-    several = len(who.rooms) > 1
+def _shown(said: Said, who: Who, several: bool) -> bytes:
     match said:
         case {"event": "private", "nick": str(nick), "to": str(to), "time": str()}:
             return in_text({**said, "event": "said", "nick": _between(nick, to, who)}, several)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 import stat
 import sys
 import time
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from secrets import token_hex
@@ -17,13 +17,15 @@ from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, eventAsText
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from .address import address
+from .address import Address, address
 from .connection import Link
 from .core import Conversation
+from .face import Face
 from .identity import Identity
 from .look import Look
 from .options import login_name, read
-from .plain import PlainFace
+from .plain import FAILED, OK, PlainFace
+from .signals import on_signals
 from .terminal import Terminal
 
 HISTORY = 20
@@ -35,9 +37,6 @@ STAMP_BYTES = 8
 SUBSTITUTE = "guest"
 """Whose login name cannot be a nickname."""
 
-LAST_RESORT = 12
-"""Seconds after a signal until the system ends us: longer than taking leave and the last of the output may take."""
-
 WRONG_USAGE = 2
 
 
@@ -45,19 +44,62 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """The console script."""
     _open_standard_files()
     options = read(arguments)
-    globalLogBeginner.beginLoggingTo([_tell_bug], discardBuffer=True, redirectStandardIO=False)
+    bugs = _Bugs()
+    globalLogBeginner.beginLoggingTo([bugs], discardBuffer=True, redirectStandardIO=False)
+    sys.exit(_on_screen(options, bugs) if _fills_screen(options) else _plain(options))
+
+
+def _fills_screen(options: Namespace) -> bool:
+    """A person sees it, on a terminal that can do more than lines."""
+    wanted = not options.plain and not options.json
+    return wanted and os.isatty(0) and os.isatty(1) and os.environ.get("TERM", "dumb") not in ("", "dumb")
+
+
+def _on_screen(options: Namespace, bugs: _Bugs) -> int:
+    from .screen.face import ScreenFace  # here, since a pipe does without prompt_toolkit, which takes its time
+    from .screen.run import Screen, install
+
+    reactor = install()
+    server = _server(reactor, options)
+    face = ScreenFace(reactor, options.bell)
+    face.conversation = _conversation(options, face)
+    screen = Screen(reactor, face, options.theme, os.environ)
+    face.begin(face.conversation, screen.app)
+    bugs.tell = screen.bug
+    ended: list[int] = []
+    restore = screen.terminal.restore
+    on_signals(reactor, face.end, ended.append, at_once=lambda: None, at_last=restore)
+    try:
+        screen.run(Link(reactor, server, face.conversation))
+    finally:
+        bugs.tell = complain
+    if face.why:
+        complain(face.why)
+    return ended[0] if ended else FAILED if face.why else OK
+
+
+def _plain(options: Namespace) -> int:
     from twisted.internet import reactor  # here, since it chooses the reactor
 
-    try:
-        server = address(reactor, options.server)
-    except ValueError as error:
-        complain(str(error))
-        sys.exit(WRONG_USAGE)
+    server = _server(reactor, options)
     look = None if options.json else Look(options.timestamps, time.time)
     piped = stat.S_ISFIFO(os.fstat(1).st_mode) or stat.S_ISSOCK(os.fstat(1).st_mode)
     terminal = Terminal(shows=os.isatty(1)) if os.isatty(0) else None
     face = PlainFace(reactor, look, terminal=terminal, piped=piped, complain=complain)
-    face.conversation = Conversation(
+    face.conversation = _conversation(options, face)
+    return run(reactor, face, Link(reactor, server, face.conversation), terminal)
+
+
+def _server(reactor: Any, options: Namespace) -> Address:
+    try:
+        return address(reactor, options.server, options.fingerprint)
+    except ValueError as error:
+        complain(f"{options.server_in}{error}")
+        sys.exit(WRONG_USAGE)
+
+
+def _conversation(options: Namespace, face: Face) -> Conversation:
+    return Conversation(
         face,
         f"{token_hex(STAMP_BYTES)}-",
         Identity(
@@ -69,7 +111,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         rooms=options.rooms,
         history=0 if options.no_history else HISTORY,
     )
-    sys.exit(run(reactor, face, Link(reactor, server, face.conversation), terminal))
 
 
 def run(reactor: Any, face: PlainFace, link: Link, terminal: Terminal | None) -> int:
@@ -77,9 +118,15 @@ def run(reactor: Any, face: PlainFace, link: Link, terminal: Terminal | None) ->
     blocking = [os.get_blocking(file) for file in range(3)]
     ended: list[int] = []
 
+    def seen() -> None:
+        if terminal:
+            terminal.hide(False)
+
     def begin() -> None:
         StandardIO(face, reactor=reactor).registerProducer(link, True)
-        _on_signals(reactor, face.leave, ended.append, terminal)
+        on_signals(reactor, face.leave, ended.append, at_once=seen, at_last=seen)
+        if terminal:
+            terminal.guard()
         # Later, since ClientService cannot be stopped from within its own news that it could not connect.
         face.ended.addCallback(lambda _: reactor.callLater(0, close))
         link.start()
@@ -92,8 +139,7 @@ def run(reactor: Any, face: PlainFace, link: Link, terminal: Terminal | None) ->
     try:
         reactor.run(installSignalHandlers=False)
     finally:
-        if terminal:
-            terminal.hide(False)
+        seen()
     for file, was in enumerate(blocking):  # others go on with these files: the shell, or the next of a list of commands
         with suppress(OSError):
             os.set_blocking(file, was)
@@ -110,28 +156,6 @@ def complain(words: str) -> None:
         os.write(2, f"chatroom: {words}\n".encode())
 
 
-def _on_signals(
-    reactor: Any, leave: Callable[[], None], status: Callable[[int], None], terminal: Terminal | None
-) -> None:
-    """A signal leaves the room, since who is only gone is waited for; a second one waits for nothing."""
-    caught: list[int] = []
-
-    def catch(number: int, _: object) -> None:
-        if terminal:
-            terminal.hide(False)
-        if caught:
-            os._exit(128 + number)
-        caught.append(number)
-        status(128 + number)
-        signal.alarm(LAST_RESORT)
-        reactor.callFromThread(leave)
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, catch)
-    if terminal:
-        terminal.guard()
-
-
 def _open_standard_files() -> None:
     """Who closed one of them (`<&-`) would have the first connection take its place."""
     for file in range(3):
@@ -142,6 +166,12 @@ def _open_standard_files() -> None:
 
 
 @implementer(ILogObserver)
-def _tell_bug(event: LogEvent) -> None:
-    if "log_failure" in event or event["log_level"] >= LogLevel.error:
-        complain(eventAsText(event, includeTimestamp=False, includeSystem=False))
+class _Bugs:
+    """Takes note of what should not happen."""
+
+    def __init__(self) -> None:
+        self.tell: Callable[[str], None] = complain
+
+    def __call__(self, event: LogEvent) -> None:
+        if "log_failure" in event or event["log_level"] >= LogLevel.error:
+            self.tell(eventAsText(event, includeTimestamp=False, includeSystem=False))

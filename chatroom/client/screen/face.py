@@ -1,0 +1,302 @@
+"""The face that fills a terminal: what a conversation tells goes into windows, what is typed is asked of it, and keys choose
+what is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+from ...request import Command, Refused
+from ...wire.text import TEXT
+from ..core import Conversation
+from ..face import Said
+from ..questions import Decided, Dialogue, Interview, Question, before
+from .app import App
+from .asking import Asking
+from .bar import bar
+from .cells import Piece, Row
+from .known import Known
+from .local import Local
+from .lookback import Lookback
+from .looks import TALK, Looks, now
+from .news import News
+from .paging import Paging
+from .windows import HOME, Window, Windows
+
+LEAVE_TIMEOUT = 5.0
+"""Seconds for the server to end the connection after we said that we leave."""
+
+SILENT_MOST = 2
+"""Requests under way that nobody typed: the commands, and the rooms, for Tab."""
+
+
+class ScreenFace:
+    """One conversation on one screen; `ended` fires when it is over."""
+
+    conversation: Conversation
+    app: App
+    """Both to be given before anything happens."""
+
+    def __init__(self, clock: IReactorTime, bell: str) -> None:
+        """`bell`: for what it rings, one of local.py's."""
+        self.ended: Deferred[None] = Deferred()
+        self.why = ""
+        """What is to be told at the end; empty when all is well."""
+        self.windows = Windows()
+        self.known = Known(self.windows, self._ask_silently)
+        self._local = Local(self, bell)
+        self._clock = clock
+        self._interview = Interview(self._put)
+        self._lookback = Lookback()
+        self._nick = self._room = self._trouble = ""
+        self._silent: set[str] = set()
+        """What is asked without that anybody typed it."""
+        self._left = self._warned = False
+
+    def begin(self, conversation: Conversation, app: App) -> None:
+        self.conversation, self.app = conversation, app
+        self._looks = Looks(conversation)
+        self._news = News(self.windows, self._looks, conversation)
+        self._paging = Paging(conversation, self.windows, self._looks, self._lookback, app.hint)
+        self._asking = Asking(conversation, self.windows, self._looks, self._lookback, self._obey, self._tell)
+
+    # What the conversation tells
+
+    def welcomed(self, welcome: Said, again: bool) -> None:
+        was = self._nick
+        self._trouble = ""
+        self._became(welcome)
+        if not again:
+            self._tell(welcome)
+        elif was != self._nick:
+            self.notice(f"connected again, as {self._nick}")
+        self._follow()
+
+    def show(self, said: Said, own: bool) -> None:
+        match said:
+            case {"event": str()}:
+                self._happened(said, own)
+            case {"answer": str(), "id": str(id)}:
+                self._answered(said, id)
+            case {"refused": {"words": str(words)}}:
+                self._refused(said, str(said.get("id", "")), words)
+            case {"joined": {"room": str(room)} as there}:
+                self._news.came(room, there.get("others"), there.get("topic", ""))
+                self._tell(said, self.windows.get(room))
+            case {"welcome": dict()}:  # we are somebody else from now on
+                self._became(said)
+                self._tell(said)
+            case _:
+                self._tell(said)
+        self._follow()
+        self.app.redraw()
+
+    def question(self, dialogue: Dialogue, decided: Decided) -> bool:
+        self._interview.begin(dialogue, decided)
+        return True
+
+    def moved(self) -> None:
+        self._asking.here()
+        self._asking.go_on()
+        self.app.redraw()
+
+    def away(self, why: str) -> None:
+        if not self._trouble:
+            for window in self.windows:
+                window.transcript.mark()
+        self._trouble = why
+        self._lookback.again()
+        self._asking.away()
+        self.app.redraw()
+
+    def over(self, why: str = "") -> None:
+        if self.ended.called:
+            return
+        self._interview.end()
+        lost = self._asking.waiting
+        told = [why] if why else []
+        if lost > 0:
+            told.append(f"{lost} {'line' if lost == 1 else 'lines'} may not have been said")
+        self.why = "; ".join(told)
+        self.ended.callback(None)
+
+    # What is typed
+
+    def submit(self, text: str) -> bool:
+        self.windows.current.transcript.to_the_end()
+        taken = self._asking.submit(text)
+        self._follow()
+        self.app.redraw()
+        return taken
+
+    def too_long(self, text: str) -> str:
+        return self._asking.too_long(text)
+
+    def answer(self, text: str) -> None:
+        self._interview.answer(TEXT.reply(text.encode()) or "")
+
+    def cancel(self) -> None:
+        self._interview.cancel()
+
+    def leave(self, reason: str = "") -> None:
+        """At once, though not without what waits for a connection: that is asked about, once."""
+        waiting = self._asking.waiting
+        if self._trouble and waiting and not self._warned:
+            self._warned = True
+            lines = "line was" if waiting == 1 else "lines were"
+            self.app.hint(f"{waiting} {lines} not sent yet, for want of a connection; once more leaves without")
+            return
+        self.end(reason)
+
+    def end(self, reason: str = "") -> None:
+        """Leave, whatever is under way."""
+        if self._left:
+            return
+        self._left = True
+        self._interview.end()
+        if self.conversation.leave(reason):
+            self._clock.callLater(LEAVE_TIMEOUT, self.over)
+        else:
+            self.over()
+
+    # What is looked at
+
+    def view(self, width: int, height: int) -> list[Row]:
+        return self.windows.current.transcript.view(width, height)
+
+    def bar(self, width: int) -> Sequence[Piece]:
+        return bar(self.windows, width, self._trouble, self._asking.waiting)
+
+    def prompt(self) -> str:
+        return self.conversation.nick
+
+    def turn(self, rows: int, width: int, height: int) -> None:
+        self._paging.turn(rows, width, height)
+        self.app.redraw()
+
+    def to_the_end(self) -> None:
+        self._paging.to_the_end()
+        self.app.redraw()
+
+    def window(self, number: int) -> None:
+        window = self.windows.at(number)
+        if window is None:
+            self.app.hint(f"there is no window {number}: /join ROOM opens one")
+        else:
+            self.show_window(window)
+
+    def beside(self, step: int) -> None:
+        self.show_window(self.windows.beside(step))
+
+    def to_unread(self) -> None:
+        window = self.windows.unread()
+        if window is not None:
+            self.show_window(window)
+
+    def show_window(self, window: Window) -> None:
+        self.windows.show(window)
+        self._room = window.room
+        self.conversation.talk_in(window.room)
+        self.app.redraw()
+
+    # Within
+
+    def notice(self, words: str) -> None:
+        self._tell({"notice": words})
+
+    def _tell(self, said: Said, window: Window | None = None) -> None:
+        line = self._looks.told(said, now())
+        if line is not None:
+            (window or self.windows.current).transcript.add(line)
+
+    def _became(self, welcome: Said) -> None:
+        said = welcome["welcome"]
+        self._nick = str(said["nick"])
+        rooms = said.get("rooms")
+        self._news.welcomed(rooms if isinstance(rooms, dict) else {}, str(said.get("room", "")))
+        self.known.welcomed()
+
+    def _ask_silently(self, command: Command) -> None:
+        if len(self._silent) < SILENT_MOST and self.conversation.asks:
+            self._silent.add(self.conversation.ask(command))
+            self.conversation.send()
+
+    def _follow(self) -> None:
+        """What is typed goes elsewhere now: look there."""
+        room = self.conversation.room
+        if room != self._room:
+            self._room = room
+            window = self.windows.get(room)
+            if window is not None and window.room != HOME:
+                self.windows.show(window)
+
+    def _happened(self, said: Said, own: bool) -> None:
+        if self._lookback.takes(said):
+            return
+        if own:
+            self._asking.settle(str(said.get("id")))
+        calls = self._news.happened(said)
+        others = said["event"] in TALK and said.get("nick") not in self.conversation.nicks and not said.get("history")
+        if (calls and self._local.bell != "off") or (others and self._local.bell == "all"):
+            self.app.bell()
+
+    def _answered(self, said: Said, id: str) -> None:
+        self._asking.settle(id)
+        self.known.told(said)
+        if id in self._silent:
+            self._silent.discard(id)
+            return
+        wanted = self._lookback.done(id)
+        if wanted is not None and wanted.window is not None:
+            self._paging.fetched(wanted.window, wanted.found, whole="before" not in said)
+            return
+        for hit in wanted.found if wanted else ():
+            line = self._looks.found(hit)
+            if line is not None:
+                self.windows.current.transcript.add(line)
+        room = said.get("room")
+        if said["answer"] == "join" and isinstance(room, str) and "others" in said:
+            window = self._news.came(room, said["others"], said.get("topic", ""))
+            self._follow()
+            self._tell(said, window)
+        elif said["answer"] == "leave" and isinstance(room, str):
+            left = self.windows.get(room)
+            if left is not None:
+                self.windows.close(left)
+        else:
+            self._tell(said)
+
+    def _refused(self, said: Said, id: str, words: str) -> None:
+        self._silent.discard(id)
+        wanted = self._lookback.done(id)
+        if wanted is not None and wanted.window is not None:
+            self.app.hint(words)
+        elif not self._asking.settle(id, words):
+            self._tell(said)
+
+    def _obey(self, command: Command) -> bool:
+        """What the client does itself, or asks the person about first."""
+        if self._local.obey(command):
+            return True
+        dialogue = before(command, self.conversation.nick, self.conversation.account)
+        if dialogue is not None:
+            self._interview.begin(dialogue, self._decided)
+        return dialogue is not None
+
+    def _decided(self, command: Command | None) -> None:
+        if command is None:
+            self.notice("nothing was changed")
+            return
+        try:
+            self._asking.ask(command)
+        except Refused as refused:
+            self._tell({"refused": {"code": refused.code, "words": refused.words}})
+
+    def _put(self, question: Question | None) -> None:
+        if question is None:
+            self.app.asked()
+        else:
+            self.app.ask(question.words, question.hidden)

@@ -1,0 +1,112 @@
+"""The keys of the screen: what each of them asks for. What typing itself needs, prompt_toolkit has."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from prompt_toolkit.filters import Condition, is_searching
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.keys import Keys
+
+WINDOWS = 9
+"""Windows that have a key of their own: Alt-1 to Alt-9."""
+
+HELP = """\
+Enter: say it              Alt-Enter: a new line           Tab: complete
+Up, Down: what was typed   Ctrl-R: look for it             Ctrl-L: draw anew
+Alt-1 to 9: a window       Alt-Left, Alt-Right: beside it  Alt-A: where something is new
+PageUp, PageDown: back     Alt-End: to the end             Ctrl-Z: suspend
+Ctrl-C: clears the line; twice on an empty one leaves      Ctrl-D: on an empty line leaves"""
+
+
+class Actions(Protocol):
+    """What keys can ask for."""
+
+    asking: bool
+    """A question is being answered."""
+
+    def enter(self) -> None: ...
+    def new_line(self) -> None: ...
+    def complete(self, back: bool) -> None: ...
+    def paste(self, text: str) -> None: ...
+    def interrupt(self, again: bool) -> None: ...
+    def end_of_input(self) -> None: ...
+    def redraw_all(self) -> None: ...
+    def suspend(self) -> None: ...
+    def turn(self, pages: float) -> None: ...
+    def to_the_end(self) -> None: ...
+    def window(self, number: int) -> None: ...
+    def beside(self, step: int) -> None: ...
+    def to_unread(self) -> None: ...
+
+
+def keys(actions: Actions) -> KeyBindings:
+    bindings = KeyBindings()
+    here = ~is_searching  # Ctrl-R has keys of its own
+    talking = here & Condition(lambda: not actions.asking)
+
+    @bindings.add("enter", filter=here)
+    def _enter(event: KeyPressEvent) -> None:
+        actions.enter()
+
+    @bindings.add("escape", "enter", filter=talking)
+    def _new_line(event: KeyPressEvent) -> None:
+        actions.new_line()
+
+    @bindings.add("tab", filter=talking)
+    def _complete(event: KeyPressEvent) -> None:
+        actions.complete(False)
+
+    @bindings.add("s-tab", filter=talking)
+    def _complete_back(event: KeyPressEvent) -> None:
+        actions.complete(True)
+
+    @bindings.add(Keys.BracketedPaste)
+    def _paste(event: KeyPressEvent) -> None:
+        actions.paste(event.data)
+
+    @bindings.add("c-c", filter=here)
+    def _interrupt(event: KeyPressEvent) -> None:
+        actions.interrupt(event.is_repeat)
+
+    @bindings.add("c-d", filter=here)
+    def _end_of_input(event: KeyPressEvent) -> None:
+        actions.end_of_input()
+
+    @bindings.add("c-l")
+    def _redraw_all(event: KeyPressEvent) -> None:
+        actions.redraw_all()
+
+    @bindings.add("c-z", filter=here)
+    def _suspend(event: KeyPressEvent) -> None:
+        actions.suspend()
+
+    @bindings.add("pageup")
+    def _back(event: KeyPressEvent) -> None:
+        actions.turn(1)
+
+    @bindings.add("pagedown")
+    def _on(event: KeyPressEvent) -> None:
+        actions.turn(-1)
+
+    @bindings.add("escape", "end")
+    def _to_the_end(event: KeyPressEvent) -> None:
+        actions.to_the_end()
+
+    for number in range(1, WINDOWS + 1):
+
+        @bindings.add("escape", str(number))
+        def _window(event: KeyPressEvent, number: int = number) -> None:
+            actions.window(number)
+
+    for arrow, step in (("left", -1), ("up", -1), ("right", 1), ("down", 1)):
+
+        @bindings.add("escape", arrow)
+        def _beside(event: KeyPressEvent, step: int = step) -> None:
+            actions.beside(step)
+
+    @bindings.add("escape", "a")
+    def _to_unread(event: KeyPressEvent) -> None:
+        actions.to_unread()
+
+    return bindings

@@ -1,0 +1,85 @@
+"""Draws a window's rows into prompt_toolkit's screen, cell by cell: its own way knows no clusters of characters, nor links."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+from prompt_toolkit.layout import Container, Dimension
+from prompt_toolkit.layout.mouse_handlers import MouseHandlers
+from prompt_toolkit.layout.screen import Char, Screen, WritePosition
+
+from .cells import Cell, Row
+from .hyperlinks import cell_style, link_escape
+
+CELLS_KNOWN = 20_000
+"""Different cells that are kept ready to be drawn: some MiB."""
+
+TO_COLUMN = "\x1b[{}G"
+"""Cursor Character Absolute (ECMA-48, 8.3.9)."""
+
+
+class Pane(Container):
+    """What is looked at, at the bottom of its place."""
+
+    def __init__(self, view: Callable[[int, int], list[Row]]) -> None:
+        """`view` tells the rows for a width and a height."""
+        self._view = view
+        self.width, self.height = 80, 24
+        """As it was last drawn."""
+
+    def reset(self) -> None: ...
+
+    def preferred_width(self, max_available_width: int) -> Dimension:
+        return Dimension()
+
+    def preferred_height(self, width: int, max_available_height: int) -> Dimension:
+        return Dimension()
+
+    def write_to_screen(
+        self,
+        screen: Screen,
+        mouse_handlers: MouseHandlers,
+        write_position: WritePosition,
+        parent_style: str,
+        erase_bg: bool,
+        z_index: int | None,
+    ) -> None:
+        left, top = write_position.xpos, write_position.ypos
+        self.width, self.height = write_position.width, write_position.height
+        rows = self._view(self.width, self.height)
+        for y, row in enumerate(rows, top + self.height - len(rows)):
+            self._draw(screen, row, left, y)
+        screen.height = max(screen.height, top + self.height)
+
+    def _draw(self, screen: Screen, row: Row, x: int, y: int) -> None:
+        chars, escapes = screen.data_buffer[y], screen.zero_width_escapes[y]
+        sure = True
+        for cell in row:
+            chars[x] = _char(cell)
+            escape = "" if sure else TO_COLUMN.format(x + 1)
+            if cell.link:
+                escape += link_escape(cell.link)
+            if escape:
+                escapes[x] = escape
+            # How wide several characters together are is for each terminal to say: what follows is put where it belongs.
+            sure = len(cell.text) == 1
+            x += 1
+            if cell.width == 2:
+                chars[x] = _NOTHING
+                x += 1
+
+    def get_children(self) -> list[Container]:
+        return []
+
+
+@lru_cache(CELLS_KNOWN)
+def _char(cell: Cell) -> Char:
+    style = f"{cell.style} {cell_style(cell.link)}" if cell.link else cell.style
+    char = Char(cell.text, style)
+    char.width = cell.width
+    return char
+
+
+_NOTHING = Char("", "")
+"""Behind a wide cell."""
