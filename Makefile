@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 READY := .venv/ready
 
-.PHONY: venv run test lint format types coverage smoke check rights fuzz bench bench-quick bench-login bench-history microbench wheel clean
+.PHONY: venv run test lint format types coverage smoke check rights fuzz bench bench-quick bench-login bench-history bench-client microbench wheel clean
 
 MINUTES := 10
 
@@ -34,7 +34,7 @@ types: $(READY)
 
 # The modules of which no branch may go untried are named in tests/rings.py.
 coverage: $(READY)
-	$(PYTHON) -m pytest -q -m 'not process' --cov --cov-report=
+	$(PYTHON) -m pytest -q -m 'not process' --cov --cov-report= --hypothesis-profile=coverage
 	$(PYTHON) -m coverage report --fail-under=100 --include="$$($(PYTHON) -m tests.rings)"
 
 # Starts a server, says hello, reads it back, stops it.
@@ -66,10 +66,18 @@ bench-login: $(READY)
 bench-history: $(READY)
 	$(PYTHON) -m benchmarks.history
 
+# The client on a screen: how long it takes to start, to show a key, and 20,000 lines at once; and its memory.
+bench-client: $(READY)
+	$(PYTHON) -m benchmarks.client
+
 # Each step of a line's way by itself, without collecting garbage, which the server does rarely.
 microbench: $(READY)
-	$(PYTHON) -m pytest -q benchmarks/test_micro.py --benchmark-max-time=0.5 --benchmark-disable-gc \
+	$(PYTHON) -m pytest -q -n 0 benchmarks/test_micro.py --benchmark-max-time=0.5 --benchmark-disable-gc \
 		--benchmark-columns=median,iqr,rounds --benchmark-sort=name --benchmark-time-unit=us
+
+# Makes the README's pictures of the client again; it says what it needs. Look at them.
+screenshots: $(READY)
+	$(PYTHON) -m docs.screenshots
 
 # Of the last commit, from a clone: what lies around here does not get in.
 wheel: $(READY)

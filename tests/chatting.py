@@ -33,6 +33,7 @@ from chatroom.chat import Chat
 from chatroom.commands import COMMANDS
 from chatroom.event import Entry, Kind, Position, Sort
 from chatroom.protocols.line import LineFactory
+from chatroom.protocols.tcp import Pulse
 from chatroom.protocols.telnet import MAX_LINE
 from chatroom.seams import Batch, Hit, Login, NotSaved, Storage
 from chatroom.settings import Settings
@@ -93,6 +94,9 @@ class World:
         chosen = Settings(**limits | settings)
         self.chat = chat_of(self.clock, lambda: MORNING + self.clock.seconds(), stamp, chosen, login)
         self.factory = LineFactory(self.chat, table, MAX_LINE)
+        # By a clock that stands: none of these connections dies without a word, and in a test of days a look at each of
+        # them every 15 seconds would be most of the work. What the pulse does: test_tcp.py.
+        self.factory.pulse = Pulse(Clock())
         self.opened = ensureDeferred(self.chat.open(self.storage))
         self.settle()
 

@@ -6,13 +6,29 @@ import gc
 import inspect
 import os
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from twisted.logger import globalLogBeginner, globalLogPublisher
 
 from .support import LoggedErrors
 
 IN_CI = os.environ.get("CI") == "true"
+
+# What somebody has configured for themselves, or typed, is no test's business.
+os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_STATE_HOME"] = os.devnull
+
+# Where coverage is measured each step takes long, and no branch may be tried by luck: few examples, the same each time.
+settings.register_profile("coverage", max_examples=10, derandomize=True, database=None, deadline=None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """All tests, or those of a directory, run on every processor; of what is named more closely, none waits for others to
+    begin. `-n 0` runs all in one process, as `--pdb` does."""
+    named = [argument for argument in config.args if not Path(argument).is_dir()]
+    return 0 if named else None
 
 
 def pytest_configure() -> None:

@@ -9,6 +9,7 @@ from typing import Any, NoReturn, ParamSpec
 
 import pytest
 import pytest_twisted
+from hypothesis import settings
 from twisted.internet.defer import Deferred
 from twisted.logger import ILogObserver, LogEvent, LogLevel, eventAsText
 from twisted.python.failure import Failure
@@ -38,6 +39,11 @@ def bounded(seconds: float = 5) -> Callable[[Test[P]], Test[P]]:
         return run
 
     return decorate
+
+
+def examples(count: int) -> int:
+    """So many of hypothesis, and of the same share as elsewhere where a profile asks for more or fewer than its 100."""
+    return max(1, count * settings().max_examples // 100)
 
 
 class Fails:

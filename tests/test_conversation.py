@@ -27,7 +27,7 @@ from .chatting import (
     World,
     WrappedTextClient,
 )  # fmt: skip
-from .support import LoggedErrors
+from .support import LoggedErrors, examples
 
 GRACE = 10.0
 """Seconds within which who lost the connection may come back, in formats where one can."""
@@ -517,7 +517,7 @@ ACTIONS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(actions=ACTIONS)
 def test_whatever_they_speak_and_however_slowly_they_read_all_are_shown_all_in_one_order(
     actions: list[tuple[str, int, int]],

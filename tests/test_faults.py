@@ -7,6 +7,7 @@ import random
 import resource
 import shutil
 import socket
+import sqlite3
 import subprocess
 import threading
 import time
@@ -125,6 +126,8 @@ def test_a_full_disk_at_the_start_is_told_in_one_line_and_nothing_is_lost(small_
     with Server(small_disk) as server:
         assert "* You are" in nc(server, "-N", sent=b"bob\nbefore\n")
         server.terminate()
+    with contextlib.closing(sqlite3.connect(small_disk / "chatroom.db")) as database:
+        database.execute("SELECT count(*) FROM entries").fetchone()  # what the server may leave beside it is gone after
     ballast = fill(small_disk)
     server = Server(small_disk).begin()
     assert server.end() == 1

@@ -17,7 +17,7 @@ from chatroom.storage.memory import MemoryStorage
 from fuzz.__main__ import Fuzzing, replay
 from fuzz.stage import EXPECTED
 
-from .support import LoggedErrors
+from .support import LoggedErrors, examples
 
 CASES = 250
 
@@ -29,12 +29,13 @@ def fuzzed(directory: Path, cases: int = CASES) -> Fuzzing:
 
 
 def test_nothing_is_found(tmp_path: Path, logged: LoggedErrors) -> None:
-    fuzzing = fuzzed(tmp_path)
+    cases = examples(CASES)
+    fuzzing = fuzzed(tmp_path, cases)
     logged.flush(EXPECTED)
     assert [*tmp_path.iterdir()] == []
-    assert fuzzing.number == CASES
-    assert fuzzing.counts["steps"] > 20 * CASES  # else little was tried
-    assert f"{CASES} cases" in fuzzing.closing()
+    assert fuzzing.number == cases
+    assert fuzzing.counts["steps"] > 20 * cases  # else little was tried
+    assert f"{cases} cases" in fuzzing.closing()
 
 
 def test_the_same_seed_makes_the_same_cases(tmp_path: Path, logged: LoggedErrors) -> None:

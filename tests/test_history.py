@@ -15,6 +15,7 @@ from chatroom.event import Kind
 from chatroom.times import DAY, HOUR, MINUTE, rfc3339
 
 from .chatting import SlowStorage, World
+from .support import examples
 from .test_amending import FORMATS, Person, Program, Town, client, company, opened, past, say, town
 from .test_moderation import do, hush, news, refused
 from .test_resume import code
@@ -79,7 +80,7 @@ def test_one_follows_it_back_to_the_first_line_and_forth_to_the_last(town: Town,
 
 @KINDS
 @given(st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_every_page_is_a_slice_of_what_was_said_whoever_talks_meanwhile(kind: Any, data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patched:
         size = data.draw(st.integers(1, 9))
@@ -216,7 +217,7 @@ def spoken(world: World, person: Any, gaps: Sequence[int]) -> list[tuple[int, st
 @KINDS
 @pytest.mark.usefixtures("short_pages")
 @given(st.lists(st.sampled_from([0, 0, 1, 30, 60, 600, 1440]), max_size=20), st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_what_is_shown_of_a_time_is_what_was_said_then(kind: Any, gaps: list[int], data: st.DataObject) -> None:
     world = World(kind, grace=0, registrations_an_hour=0)
     _, bob, carol = company(world)

@@ -15,6 +15,7 @@ from chatroom.storage.memory import MemoryStorage
 
 from .again import again, left_behind
 from .chatting import CLIENTS, PASSWORD, Client, JsonClient, Shown, TextClient, World
+from .support import examples
 from .test_resume import Disk, DiskWorld, back, token
 
 GRACE = 10.0
@@ -306,7 +307,7 @@ ACTIONS = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(actions=ACTIONS)
 def test_everybody_reads_each_message_that_is_for_them_in_order_and_nobody_anothers(
     actions: list[tuple[str, int, int]],

@@ -266,10 +266,10 @@ def test_an_event_reads(kind: Kind, text: str, details: dict[str, Any], more: di
 
 
 def test_every_kind_of_event_is_in_the_table() -> None:
-    assert {kind for kind, *_ in EVENTS} == set(Kind) - UNTOLD - {Kind.REPORTED}
+    assert {kind for kind, *_ in EVENTS} == set(Kind) - {*UNTOLD, Kind.REPORTED}
 
 
-UNTOLD = {Kind.READ, Kind.ROOMS, Kind.OPENED, Kind.ERASED, Kind.FILTER, Kind.CHANGED}
+UNTOLD = [Kind.READ, Kind.ROOMS, Kind.OPENED, Kind.ERASED, Kind.FILTER, Kind.CHANGED]
 
 
 @pytest.mark.parametrize("kind", UNTOLD)

@@ -34,6 +34,7 @@ from chatroom.wire.json import JSON
 from chatroom.wire.text import TEXT
 
 from .chatting import SlowStorage
+from .support import examples
 
 _ids = count(1)
 
@@ -844,4 +845,4 @@ def small(patched: pytest.MonkeyPatch) -> None:
 
 def test_the_law_every_reader_is_shown_every_entry_once_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     small(monkeypatch)
-    run_state_machine_as_test(Law, settings=settings(max_examples=100, stateful_step_count=60, deadline=None))
+    run_state_machine_as_test(Law, settings=settings(max_examples=examples(100), stateful_step_count=60, deadline=None))

@@ -11,7 +11,7 @@ from chatroom.commands.private import IGNORED
 
 from .again import again
 from .chatting import CLIENTS, DISK_FULL, PASSWORD, Client, FailingStorage, JsonClient, TextClient, World
-from .support import LoggedErrors
+from .support import LoggedErrors, examples
 from .test_devices import add_account
 from .test_resume import back, code, token
 
@@ -397,7 +397,7 @@ def test_what_could_not_be_saved_is_not_ignored(client: type[Client], logged: Lo
     logged.flush("the disk is full")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     order=st.lists(st.integers(0, 3), max_size=30),
     ignored=st.sets(st.integers(1, 3)),

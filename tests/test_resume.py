@@ -23,7 +23,7 @@ from chatroom.storage.sqlite import SqliteStorage
 
 from .again import left_behind
 from .chatting import FailingStorage, JsonClient, SlowStorage, TextClient, World
-from .support import LoggedErrors
+from .support import LoggedErrors, examples
 
 GRACE = 30.0
 
@@ -1044,7 +1044,7 @@ STEP = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     st.lists(st.booleans(), min_size=2, max_size=2),
     st.lists(st.tuples(st.integers(0, 1), STEP), min_size=12, max_size=60),

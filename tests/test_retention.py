@@ -174,6 +174,17 @@ def test_where_people_came_from_fades_in_its_time(opened: Callable[..., Town], c
     assert "banned" in refused(bob, "join den")
 
 
+def test_where_it_is_to_be_kept_for_ever_it_never_fades(opened: Callable[..., Town]) -> None:
+    town = opened(Person, addresses_for=0)
+    alice, _, _ = company(town.world)
+    do(alice, "ban bob")
+    town.world.after(400 * A_DAY)
+    assert town.holds(HOME)
+    back = town.world.connect(HOME)
+    back.enter("somebody")
+    assert "banned" in refused(back, "join den")
+
+
 def test_who_came_and_went_before_the_last_start_is_forgotten_after_a_day(town: Town) -> None:
     come(town.world, "dave").quit()
     town.world.after(1)

@@ -25,6 +25,7 @@ from chatroom.storage.memory import MemoryStorage
 from .again import left_behind
 from .chatting import PASSWORD, JsonClient, LineClient, SlowStorage, TextClient, World
 from .rooms_model import Life, Line, Logs, find, in_json, in_text, told, when
+from .support import examples
 
 EXAMPLES = 400
 
@@ -344,7 +345,7 @@ DEEDS = st.tuples(
 )
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=examples(EXAMPLES), deadline=None)
 @given(st.lists(DEEDS, min_size=40, max_size=80), st.sampled_from([0, 0, 1]), st.booleans())
 def test_everybody_is_shown_what_happens_in_their_rooms_while_they_are_there_once_and_nothing_else(
     deeds: list[tuple[str, int, str, int, bool]], burst: int, small: bool

@@ -28,7 +28,7 @@ from chatroom.storage.opening import open_storage
 from chatroom.storage.sqlite_file import DatabaseFile
 from chatroom.storage.sqlite_index_schema import BEHIND
 
-from .support import bounded
+from .support import bounded, examples
 
 SCHEMES = ["memory", "sqlite"]
 _ids = count(1)
@@ -132,7 +132,7 @@ async def test_what_no_text_can_hold_is_not_found(storage: Any, word: str) -> No
 
 
 @given(texts=st.lists(st.text(st.sampled_from('abAB"%_\\ äÄ'), max_size=6), max_size=8), data=st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @bounded(20)
 async def test_all_storages_find_what_a_look_at_each_text_would(
     storages: list[Any], texts: list[str], data: st.DataObject

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from chatroom.commands.history import EXPORTED, FOUND, SEARCHED_WORDS
 from chatroom.times import DAY, rfc3339
 
-from .chatting import PASSWORD, Client, JsonClient, World
+from .chatting import PASSWORD, Client, JsonClient, SlowStorage, World
+from .support import examples
 from .test_amending import FORMATS, Person, Program, Town, client, company, opened, say, town
 from .test_moderation import HOME, come, do, hush, log_in, refused
 from .test_resume import code
@@ -207,7 +208,7 @@ def test_where_one_was_put_out_one_finds_nothing_any_more(town: Town) -> None:
 
 @KINDS
 @given(st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_looked_on_for_to_the_end_it_is_what_a_look_at_all_that_was_said_would_find(
     kind: Any, data: st.DataObject
 ) -> None:
@@ -353,6 +354,32 @@ def test_who_stalls_is_sent_no_more_than_they_take(kind: Any) -> None:
     world.settle()
     taken = bob.text()[before:]
     assert [taken.count(f"line {number} ") for number in range(len(lines))] == [1] * len(lines)
+
+
+class Counting(SlowStorage):
+    """Remembers how often it was asked what somebody wrote."""
+
+    asked = 0
+
+    def written(self, by: str, **wanted: Any) -> Any:
+        self.asked += 1
+        return super().written(by, **wanted)
+
+
+@KINDS
+def test_for_who_is_gone_amid_it_nothing_more_is_looked_for(kind: Any) -> None:
+    storage = Counting()
+    world = World(kind, storage=storage, grace=0, registrations_an_hour=0)
+    _, bob, _ = company(world)
+    say(bob, *[f"line {number} {'x' * 400}" for number in range(5 * EXPORTED)])
+    bob.stall()
+    bob.do("export")
+    world.settle()
+    asked = storage.asked
+    assert 0 < asked < 5
+    bob.hang_up()
+    world.settle()
+    assert storage.asked == asked
 
 
 def pending(person: Client) -> int:

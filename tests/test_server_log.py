@@ -18,6 +18,7 @@ from chatroom.event import Entry, Kind, person_of
 from chatroom.storage.memory import MemoryStorage
 
 from .chatting import JsonClient, SlowStorage, TextClient, World
+from .support import examples
 from .test_folds import OF_ACCOUNTS, check, folded, new_directory, state_of, works
 from .test_resume import left_behind
 
@@ -209,7 +210,7 @@ def town_of(story: list[Any]) -> Town:
 
 
 @given(story=STORIES)
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_of_what_a_server_writes_nothing_is_void_but_claims_to_a_nickname_for_good_and_what_came_with_them(
     story: list[Any],
 ) -> None:
@@ -226,7 +227,7 @@ def test_of_what_a_server_writes_nothing_is_void_but_claims_to_a_nickname_for_go
 
 
 @given(story=STORIES)
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_who_is_here_has_their_nickname_alone_and_nothing_is_left_of_who_is_not(story: list[Any]) -> None:
     town = town_of(story)
     chat, directory = town.world.chat, town.directory
@@ -252,7 +253,7 @@ def test_who_is_here_has_their_nickname_alone_and_nothing_is_left_of_who_is_not(
 
 
 @given(story=STORIES)
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_who_reads_the_log_later_knows_what_the_server_knew(story: list[Any]) -> None:
     town = town_of(story)
     assert state_of(folded(town.stored())) == state_of(town.directory)
@@ -262,7 +263,7 @@ def test_who_reads_the_log_later_knows_what_the_server_knew(story: list[Any]) ->
 
 
 @given(story=STORIES)
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_after_a_kill_the_accounts_are_the_same_and_those_are_here_who_can_come_back(story: list[Any]) -> None:
     town = town_of(story)
     before = state_of(town.directory)
@@ -280,7 +281,7 @@ def test_after_a_kill_the_accounts_are_the_same_and_those_are_here_who_can_come_
 
 
 @given(story=STORIES)
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_of_who_is_forgotten_the_store_has_neither_password_nor_nickname(story: list[Any]) -> None:
     town = town_of(story)
     for entry in town.stored():

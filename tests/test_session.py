@@ -25,7 +25,7 @@ from chatroom.table import Parameter, Table, Takes
 from chatroom.wire.text import TEXT
 
 from .chatting import DISK_FULL, Client, FailingStorage, JsonClient, SlowStorage, World, chat_of
-from .support import LoggedErrors
+from .support import LoggedErrors, examples
 
 
 def talk(client: Client) -> list[str]:
@@ -516,7 +516,7 @@ def test_connections_from_one_address_over_the_limit_are_told_so_and_closed() ->
     meanwhile=st.integers(0, 5),
     room=st.integers(1, 400),
 )
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_history_of_any_length_comes_page_by_page_while_others_talk(
     said: int, wanted: int, page: int, kept: int, at_a_time: int, meanwhile: int, room: int
 ) -> None:

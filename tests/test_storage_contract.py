@@ -17,7 +17,7 @@ from chatroom.event import NO_DETAILS, OF_ONESELF, TALK, Entry, Event, Kind, Sor
 from chatroom.seams import Repeated, Storage
 from chatroom.storage.opening import open_storage
 
-from .support import LoggedErrors, bounded
+from .support import LoggedErrors, bounded, examples
 
 _ids = count(1)
 
@@ -578,7 +578,7 @@ _sent = st.tuples(
 
 
 @given(batches=st.lists(st.lists(_sent, max_size=6), max_size=4))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @bounded()
 async def test_each_id_is_kept_once_however_it_is_sent(
     storages: list[Storage], batches: list[list[tuple[str, str, str | None]]]
@@ -645,7 +645,7 @@ async def test_the_place_of_a_time_is_none_that_followers_were_not_told_of(stora
 
 
 @given(steps=st.lists(st.tuples(st.sampled_from(["a", "b"]), st.integers(0, 3), st.sampled_from(Kind)), max_size=40))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @bounded()
 async def test_a_place_is_what_counting_would_find(storages: list[Storage], steps: list[tuple[str, int, Kind]]) -> None:
     example = f"example {next(_ids)}: "
@@ -1026,7 +1026,7 @@ _kinds = st.none() | st.sets(st.sampled_from(Kind))
 
 
 @given(batches=_batches, after=_ends, before=_ends, limit=st.integers(0, 12), kinds=_kinds)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @bounded()
 async def test_a_read_gives_what_a_list_would(
     storages: list[Storage],

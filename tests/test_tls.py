@@ -23,7 +23,7 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 from chatroom.protocols.outlet import BufferedOutlet, DirectOutlet, outlet_for
 
-from .server import ANY_PORT, PATIENCE, SPEAKER_LEFT, Person, Server, numbers, speak, until
+from .server import ANY_PORT, PATIENCE, SPEAKER_LEFT, Person, Server, numbers, speak, until, warm_up
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def test_who_stalls_and_wakes_gets_everything_in_order(tmp_path: Path, certifica
         server = secure_server(tmp_path, certificate, "--rate", "0", "--history", "0")
     with server:
         listener = Person(server, "listener", at=plain_port(server))
-        speak(server, [listener], lines, at=plain_port(server))
+        warm_up(server, [listener], lines, at=plain_port(server))
         if through == "TLS":
             sleeper: Person = Secure(server, certificate, "sleeper", buffer=4096)
         else:
