@@ -11,14 +11,15 @@ from .account import Account, forms_of
 from .asking import ask_password, may_send_password, warn_of_plaintext
 from .chat import Chat
 from .connections import site_of
+from .device import Device, digest
 from .directory import SERVER_LOG
 from .event import Event, Kind
 from .names import REMOVED, Name
 from .passwords import SHORTEST, new_password
 from .passwords import password as normal
-from .person import Device, Person, digest, not_saved
+from .person import Person
 from .request import Refused
-from .seams import Hasher
+from .seams import Hasher, not_saved
 from .session import Session
 
 REMOVED_BYTES = 4
@@ -158,7 +159,7 @@ async def asked_twice(session: Session, name: Name, password: str = "", question
 
     async def twice(given: str) -> str:
         known = new_password(given, name.shown)
-        if await session.ask("The same once more?", hidden=True) != given:
+        if await session.answers.ask("The same once more?", hidden=True) != given:
             raise Refused("passwords_differ", "these were two passwords")
         return known
 

@@ -6,13 +6,15 @@ from collections.abc import AsyncIterator, Callable
 
 from .chat import Chat
 from .event import TALK, Entry, Kind, Position, person_of
-from .moderating import Scope, above, deed, save, whom
-from .person import not_saved
+from .granting import room_of
+from .moderating import Scope, above, deed, save
 from .request import Refused
 from .room import Room
+from .seams import not_saved
 from .session import Session
 from .talking import check
 from .times import MINUTE
+from .whom import whom
 
 EDITING = 5 * MINUTE
 """Milliseconds in which one may correct oneself: who reads later reads what was meant."""
@@ -65,7 +67,7 @@ async def delete_of(session: Session, room: Room, nick: str, count: int) -> int:
     if not 0 < count <= DELETED_MOST:
         raise Refused("bad_arguments", f"from 1 to {DELETED_MOST} messages are removed at once")
     chat = session.chat
-    found = await whom(Scope(chat, room), nick)
+    found = await whom(chat, nick)
     if found.id != session.person.id:
         above(session, Scope(chat, room), found.id, found.name.shown)
     return await _delete(
@@ -121,7 +123,7 @@ async def _edit(session: Session, room: Room, text: str) -> str:
         raise Refused("no_message", f"you have said nothing in #{room.name} that could be corrected")
     if chat.milliseconds() - found[0].event.time > EDITING:
         raise Refused("too_late_to_edit", f"your last message is older than {EDITING // MINUTE} minutes")
-    check(session, session.room(room.name), text)  # they may have been put out meanwhile
+    check(session, room_of(chat, here, room.name), text)  # they may have been put out meanwhile
     eid, log = found[0].event.eid, room.log.name
     edited = chat.event(Kind.EDITED, here.by, person.name.shown, text, {"eid": eid})
     changed = chat.event(Kind.CHANGED, here.by, person.name.shown, "", {"positions": [str(found[0].position)]})

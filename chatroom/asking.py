@@ -29,7 +29,7 @@ def may_send_password(session: Session) -> None:
 def warn_of_plaintext(session: Session) -> None:
     """After a password came that nobody had asked for."""
     if session.chat.settings.plaintext is Plaintext.WARN and not session.peer.secret:
-        session.told("others on the way could read your password: this connection has no TLS")
+        session.answers.tell("others on the way could read your password: this connection has no TLS")
 
 
 async def ask_password(
@@ -41,12 +41,12 @@ async def ask_password(
 ) -> T | None:
     """What becomes of the password that is asked for; None when none is given. One that is refused is asked for again: what is
     typed next would else be said to all, or become a nickname. `aside` tells people how to get away; `what`, as of
-    `Session.ask`."""
+    `Answers.ask`."""
     may_send_password(session)
     if session.chat.settings.plaintext is Plaintext.WARN and not session.peer.secret:
         aside += " Others on the way can read it: this connection has no TLS."
     words = question
-    while given := await session.ask(words, hidden=True, what=what, aside=aside):
+    while given := await session.answers.ask(words, hidden=True, what=what, aside=aside):
         try:
             return await becomes(given)
         except Refused as refused:

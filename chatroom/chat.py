@@ -15,13 +15,14 @@ from twisted.python.failure import Failure
 from .account import Account, Accounts, forms_of
 from .attempts import Attempts, Registrations
 from .connections import Connections
+from .device import Device, digest
 from .directory import SERVER_LOG, Directory
 from .door import Door
 from .event import NO_DETAILS, Entry, Event, Kind, person_of
 from .journal import Journal
 from .names import TABLES, Name
 from .opened import Opened
-from .person import Device, Person, digest
+from .person import Person
 from .request import Refused
 from .rights import Role
 from .room import Room
@@ -176,7 +177,7 @@ class Chat:
             rooms.sort(key=lambda room: order.index(room.name) if room.name in order else -1)
             person = Person(self, id, name, tuple(rooms), started[0][1].time)
             for token, by in devices[id]:
-                device = Device(person, by, token)
+                device = Device(self, person, by, token)
                 device.room = rooms[-1] if rooms else None  # which they joined last, as far as is known
                 device.linger(self.settings.grace)
 
@@ -188,6 +189,7 @@ class Chat:
         """Take no more; tell everyone when all that was accepted has been committed and shown to them. Nobody leaves:
         the next start tells who is still expected, and that all others are gone."""
         self.stopping = True
+        self.tidy.stop()
         dismissed = [ensureDeferred(present.dismiss(words)) for present in self.connections]
         for one in dismissed:  # one that fails must not keep the others from being told, nor the storage open
             one.addErrback(lambda failure: self._log.failure("somebody could not be told", failure))

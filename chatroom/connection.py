@@ -1,4 +1,4 @@
-"""What a person needs of a connection that shows them the chat."""
+"""What a person needs of a connection that shows them the chat, and of what it shows."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import Protocol
 from .event import Entry, Position
 from .request import Arrived, Refused
 from .room import Room
+from .seams import Peer
 
 
 class Connection(Protocol):
     """One of them: a session, whatever the protocol."""
 
-    @property
-    def address(self) -> str:
-        """Where it comes from; empty for this machine."""
+    peer: Peer
 
     @property
     def protocol(self) -> str:
@@ -26,11 +25,25 @@ class Connection(Protocol):
     def dismissed(self, why: Refused) -> None:
         """The person is here by this connection no more."""
 
-    def told(self, words: str) -> None:
-        """The server says something to the person."""
+    @property
+    def answers(self) -> Told: ...
 
-    def told_no(self, why: Refused) -> None:
+    @property
+    def shown(self) -> View: ...
+
+
+class Told(Protocol):
+    """What only the person is told."""
+
+    def tell(self, words: str) -> None:
+        """The server says something."""
+
+    def refuse(self, why: Refused, /) -> None:
         """The person may not be what they were, or where."""
+
+
+class View(Protocol):
+    """What it shows, and on what it goes on so."""
 
     def joined(self, room: Room, arrived: Arrived) -> None:
         """The person is in one more room, as they asked for elsewhere."""
@@ -41,7 +54,7 @@ class Connection(Protocol):
     def read_inbox(self, start: Position) -> None:
         """Show the person their private messages from a position in the inbox on, and go on so."""
 
-    def ignoring(self) -> None:
+    def ignore(self) -> None:
         """The person changed whom they ignore."""
 
     def taken(self) -> Position | None:

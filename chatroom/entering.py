@@ -1,53 +1,34 @@
 """How one comes in: with a nickname, as an account, or back after a lost connection. Whatever the way and the format, it ends
-in the same welcome.
+in the same welcome, of which this knows nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from secrets import token_hex
-from types import MappingProxyType
-from typing import NamedTuple
 
 from . import naming
 from .account import Account
 from .accounts import admit, checked, register_stranger, still
+from .admission import held_by, is_open, no_room, place_of, refuse_banned, refuse_guests, rooms_for, who
 from .asking import ask_password, may_send_password, warn_of_plaintext
 from .bans import Who
 from .chat import Chat
-from .event import Entry, Position, person_of
-from .inbox import Inbox, check_position
-from .joining import held_by, is_open, no_room, place_of, put_out_banned, refuse_banned, refuse_guests, rooms_for, who
+from .device import Device, attach, digest
+from .event import Position
+from .inbox import check_position
 from .names import Name
-from .person import Device, Person, digest
-from .reading import Reading
-from .recall import recall
-from .request import Arrived, Refused, Welcome
+from .person import Person
+from .request import Arrived, Refused
 from .room import Room
 from .session import Session
+from .welcome import NO_WISH, Coming, Starts, Wish, welcome
 
 TOKEN_BYTES = 16
 """128 bits, that nobody guesses."""
 
 GUEST_BYTES = 3
 """Of the name that a guest gets whose nickname is an account's."""
-
-
-NO_ROOMS: Mapping[str, str | None] = MappingProxyType({})
-
-
-class Wish(NamedTuple):
-    """What who comes in wants: rooms, the positions after which to read on there, or so many lines of history."""
-
-    rooms: Mapping[str, str | None] = NO_ROOMS
-    inbox: str | None = None
-    history: int | None = None
-
-
-NO_WISH = Wish()
-
-Starts = Mapping[Room, Position | None]
-"""Rooms to come into, and the positions after which to read on there, if told."""
 
 
 async def enter(session: Session, nickname: str, password: str = "", wish: Wish = NO_WISH) -> None:
@@ -100,8 +81,8 @@ async def _enter_anew(session: Session, name: Name, wish: Wish) -> None:
 
 
 def _ask_for_nickname(session: Session) -> None:
-    if not session.no_more:
-        session.told("What nickname would you like?")
+    if not session.answers.over:
+        session.answers.tell("What nickname would you like?")
 
 
 async def _enter_as_guest(session: Session, name: Name, wish: Wish) -> None:
@@ -122,7 +103,7 @@ async def _enter_as_guest(session: Session, name: Name, wish: Wish) -> None:
 
     where = place_of(session.peer.address)
     device, arrived = await naming.enter(chat, id, name, wanted, admitted, id, _digest(token), where)
-    await _welcome(session, device, token, arrived, starts, wish, refused=refused)
+    await welcome(session, Coming(device, token, arrived, starts, wish, refused=refused))
 
 
 async def log_in(session: Session, nickname: str, password: str, wish: Wish = NO_WISH) -> None:
@@ -152,7 +133,7 @@ async def come_in(session: Session, account: Account, wish: Wish) -> None:
         except BaseException:
             device.leave()
             raise
-    await _welcome(session, device, token, arrived, starts, wish, inbox, refused=refused, news=wish.inbox is None)
+    await welcome(session, Coming(device, token, arrived, starts, wish, inbox, refused))
 
 
 async def _be_here(
@@ -198,7 +179,7 @@ async def _be_here(
         if not wanted and device.person.rooms:
             device.room = device.person.rooms[-1]  # which they joined last
         return device, arrived, refused
-    device = await person.attach(by, _digest(token))
+    device = await attach(chat, person, by, _digest(token))
     chat.new_moment()
     if guest:
         guest.leave(f"now {account.name.shown}")
@@ -235,7 +216,7 @@ async def resume(session: Session, token: str, wish: Wish) -> None:
     refuse_banned(session.chat, who(session.chat, person.id, person.name, session.peer.address))
     session.chat.new_moment()
     arrived = [room.now(person.id) for room in person.rooms]
-    await _welcome(session, device, token, arrived, starts, wish, inbox, again=True)
+    await welcome(session, Coming(device, token, arrived, starts, wish, inbox, again=True))
 
 
 def _starts(chat: Chat, asking: Who | None, wish: Wish, may_know: Callable[[Room], bool]) -> Starts:
@@ -249,94 +230,6 @@ def _starts(chat: Chat, asking: Who | None, wish: Wish, may_know: Callable[[Room
         out = asking is not None and held_by(chat, room.rules.bans, asking, room) is not None
         starts[room] = None if after is None or out else room.log.position(after)
     return starts
-
-
-async def _welcome(
-    session: Session,
-    device: Device,
-    token: str,
-    arrived: list[Arrived],
-    starts: Starts,
-    wish: Wish,
-    inbox: Inbox | None = None,
-    *,
-    refused: Sequence[Refused] = (),
-    news: bool = False,
-    again: bool = False,
-) -> None:
-    """Be on this device from now on, told who is here; then read on from `starts`, or from the arrival with history before.
-    `news`: private messages that have reached no other device are shown; `again`: the rest of them follows what was read;
-    `refused`: why one is not in some room."""
-    if session.ended:  # meanwhile; and nobody was told how to come back
-        if not again:
-            device.leave()
-        return
-    wire, person, settings = session.wire, device.person, session.chat.settings
-    since = session.chat.milliseconds()
-    was_here, before = (
-        session.device is not None,
-        {room.name: start for room, start in starts.items() if start is not None},
-    )
-    history = settings.history if wish.history is None else wish.history
-    begin: Position | None = None
-    if inbox:
-        begin = inbox.log.tip if wish.inbox is None else inbox.log.position(wish.inbox)
-        if again and wish.inbox is None:
-            begin = inbox.read
-    if settings.motd and not (was_here or again):
-        session.told("\n".join(settings.motd))
-    reading = session.be(device)
-    await put_out_banned(session.chat, person, person.rooms)  # at the very moment, or from where they come back
-    if person.left:
-        return
-    arrived = [each for each in arrived if each.room in [room.name for room in person.rooms]]
-    # What is read from a position on is history enough.
-    places = [each._replace(position=before.get(each.room, each.position)) for each in _first(device, arrived)]
-    names = (person.name.shown, settings.server_name, settings.version)
-    welcome = wire.welcome(Welcome(*names, places, token, person.account is not None, begin))
-    if wire.welcomes_first:
-        session.outlet.write(welcome)
-    rooms = {room.name: room for room in person.rooms}
-    for each in places:
-        if not was_here and each.room not in before and each.room in rooms:
-            log = rooms[each.room].log
-            await reading.recall(log, recall(log, history, until=each.position), len(places) > 1)
-    if not wire.welcomes_first:
-        session.outlet.write(welcome)
-    for why in refused:
-        session.told_no(why)
-    if inbox and begin is not None:
-        if news:
-            await _tell_news(session, reading, inbox, begin)
-        reading.read_inbox(begin)
-    reading.read_rooms(
-        (rooms[each.room], each.position, 0 if each.room in before else since) for each in places if each.room in rooms
-    )
-
-
-def _first(device: Device, arrived: list[Arrived]) -> list[Arrived]:
-    """The room in which they talk stands first."""
-    talks = device.room.name if device.room else ""
-    return sorted(arrived, key=lambda each: each.room != talks)
-
-
-async def _tell_news(session: Session, reading: Reading, inbox: Inbox, until: Position) -> None:
-    """What others wrote in private, and no device has surely shown: those that are here may be lost, or stalled."""
-    ignored = session.person.ignored
-    inbox.look()
-    start = inbox.read
-
-    def by_others(entries: list[Entry]) -> list[Entry]:
-        return [entry for entry in entries if person_of(entry.event.by) not in (session.person.id, *ignored)]
-
-    count = 0
-    async for entries in inbox.between(start, until):
-        count += len(by_others(entries))
-    if count:
-        session.told(f"{count} {'message' if count == 1 else 'messages'} while you were away:")
-        async for entries in inbox.between(start, until):
-            await reading.show(inbox.log.name, by_others(entries))
-        inbox.soon()
 
 
 def _token(session: Session) -> str:

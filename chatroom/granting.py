@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from .chat import Chat
-from .person import Device
+from .device import Device
 from .request import Command, Refused
 from .rights import Role, require
 from .room import Room

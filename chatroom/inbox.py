@@ -11,6 +11,7 @@ from twisted.internet.defer import ensureDeferred
 
 from .event import INBOX, Entry, Event, Kind, Position, person_of
 from .log import Log
+from .positions import position_in
 from .recall import RECALL_ENTRIES
 from .seams import Batch, Clock, Delayed, NotSaved, Storage
 
@@ -38,10 +39,8 @@ def inbox_log(id: str) -> str:
 
 async def check_position(storage: Storage, id: str, text: str) -> None:
     """Raises Refused for what is no position in somebody's inbox, which need not be open."""
-    log = Log(inbox_log(id), storage, lambda entries: None, INBOX)
-    newest = await storage.read(log.name, limit=1)
-    log.tip = newest[-1].position if newest else storage.start
-    log.position(text)
+    newest = await storage.read(inbox_log(id), limit=1)
+    position_in(inbox_log(id), newest[-1].position if newest else storage.start, storage, text)
 
 
 class Inbox:
@@ -72,7 +71,7 @@ class Inbox:
 
     async def between(self, start: Position, end: Position) -> AsyncIterator[list[Entry]]:
         """The messages behind one position and up to another, oldest first, a few at a time."""
-        while start < end and (entries := await self.log.talk_after(start, RECALL_ENTRIES)):
+        while start < end and (entries := await self.log.talk.after(start, RECALL_ENTRIES)):
             yield [entry for entry in entries if entry.position <= end]
             start = entries[-1].position
 

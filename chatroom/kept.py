@@ -1,12 +1,16 @@
-"""The newest talk of a log in memory, since everyone who enters asks for the same few lines."""
+"""The talk of a log, read back: the newest from memory, since everyone who enters asks for the same few lines.
+
+Knows not who asks, nor in how many steps.
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
-from .event import Entry, Position
+from .event import Entry, Kind, Position
 from .page import size_of
+from .seams import Storage
 
 TALK_ENTRIES = 256
 """Newest entries of talk kept in memory of each log, for all who enter: more than the history most are shown."""
@@ -16,10 +20,49 @@ TALK_BYTES = 256 * 1024
 of a kilobyte, when nearly all are far shorter."""
 
 
+class Talk:
+    """All of it, wherever it is."""
+
+    _start: Position
+    """Where it was begun to keep what comes."""
+
+    def __init__(
+        self, log: str, storage: Storage, kinds: Collection[Kind], now: Callable[[list[Entry]], list[Entry]]
+    ) -> None:
+        """`kinds`: what counts as talk; `now` gives entries of the storage as they are to be read."""
+        self._log = log
+        self._storage = storage
+        self._kinds = kinds
+        self._now = now
+        self.kept = KeptTalk(kinds)
+
+    def keep(self, start: Position) -> None:
+        """Keep what comes from here on, and nothing of before."""
+        self._start = start
+        self.kept = KeptTalk(self._kinds)
+
+    async def newest(self, before: Position | None, limit: int) -> list[Entry]:
+        """The newest `limit` entries (before a position), oldest first: from memory where they are there."""
+        while not (kept := self.kept).loaded:
+            start = self._start
+            newest = self._now(await self._storage.read(self._log, limit=TALK_ENTRIES, kinds=self._kinds))
+            if kept is self.kept and not kept.loaded:  # else somebody who asked at the same time was faster
+                kept.load(newest, start, whole=len(newest) < TALK_ENTRIES)
+        talk = kept.newest(before, limit)
+        if talk is not None:
+            return talk
+        return self._now(await self._storage.read(self._log, before=before, limit=limit, kinds=self._kinds))
+
+    async def after(self, position: Position, limit: int) -> list[Entry]:
+        """The `limit` entries that follow a position."""
+        return self._now(await self._storage.read(self._log, after=position, limit=limit, kinds=self._kinds))
+
+
 class KeptTalk:
     """Nothing lacks between the oldest entry that is kept and the newest of the log."""
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: Collection[Kind]) -> None:
+        self._kinds = kinds
         self.loaded = False
         """What was there before is kept too, as far as it is: until then there may be more in the storage."""
         self._talk: deque[Entry] = deque()
@@ -46,8 +89,11 @@ class KeptTalk:
             self._trim()
 
     def add(self, entries: Sequence[Entry], size: int) -> None:
-        self._talk += entries
-        self._size += size
+        """What came of the log, and the size of it all."""
+        kinds = self._kinds
+        talk = [entry for entry in entries if entry.event.kind in kinds]
+        self._talk += talk
+        self._size += size if len(talk) == len(entries) else size_of(talk)
         self._trim()
 
     def rewrite(self, read_now: Callable[[Entry], Entry]) -> None:

@@ -14,11 +14,10 @@ from twisted.internet.defer import Deferred, ensureDeferred, succeed
 from twisted.python.failure import Failure
 
 from .event import HISTORY, Entry, Kind, Position, Sort, amended, renamed
-from .kept import TALK_ENTRIES, KeptTalk
+from .kept import Talk
 from .page import Page, Reader, page_of, size_of
-from .request import Refused
+from .positions import position_in
 from .seams import Format, Storage
-from .text import shortened
 
 TAIL_BYTES = 512 * 1024
 """Entries kept in memory of each log, reckoned by `size_of`: a reader who is a little behind costs no read from the
@@ -29,9 +28,6 @@ PAGES_BYTES = 1024 * 1024
 
 READ_ENTRIES = 256
 """Entries read from the storage at a time for a reader behind the tail: about one page of ordinary lines."""
-
-POSITION_SHOWN = 50
-"""Characters of a position that is not there."""
 
 _position = attrgetter("position")
 _TALK = Sort.TALK  # to look a member up in its Enum takes 0.2 us each time
@@ -50,18 +46,17 @@ class Log:
         fold: Callable[[Sequence[Entry]], None],
         kinds: Collection[Kind] = HISTORY,
     ) -> None:
-        """`fold` is given what was committed before any reader is; `kinds` are those that `talk` gives."""
+        """`fold` is given what was committed before any reader is; `kinds` are those of `talk`."""
         self.name = name
         self._storage = storage
         self._fold = fold
-        self._kinds = kinds
         self._tail: list[Entry] = []
         self._tail_size = 0
         self._batches: deque[tuple[int, int]] = deque()
         """Entries and size of each batch in the tail."""
         self._pages: dict[tuple[Format, Position], Page] = {}
         self._pages_size = 0
-        self._talk = KeptTalk()
+        self.talk = Talk(name, storage, kinds, self.now)
         self._amended: dict[Position, str | None] = {}
         """What the storage is being told to have read otherwise."""
         self._ends: dict[Reader, Position] = {}
@@ -71,7 +66,8 @@ class Log:
 
     async def open(self) -> None:
         """Take up the log where the storage has it; to be awaited before anything else."""
-        self._start = self.tip = self._floor = await self._storage.follow(self.name, self._committed)
+        self.tip = self._floor = await self._storage.follow(self.name, self._committed)
+        self.talk.keep(self.tip)
 
     def close(self) -> None:
         """Follow it no more: nobody reads it here now."""
@@ -81,41 +77,15 @@ class Log:
         """Nobody reads it for now: keep nothing of it in memory."""
         if any(self._live.values()):
             return
-        self._start = self._floor = self.tip
+        self._floor = self.tip
         self._tail, self._tail_size = [], 0
         self._batches.clear()
         self._forget_pages()
-        self._talk = KeptTalk()
-
-    async def talk(self, before: Position | None, limit: int) -> list[Entry]:
-        """The newest `limit` entries of talk (before a position), oldest first: from memory where they are there, since
-        everyone who enters asks for the same few."""
-        while not (talk := self._talk).loaded:
-            start = self._start
-            newest = self.now(await self._storage.read(self.name, limit=TALK_ENTRIES, kinds=self._kinds))
-            if talk is self._talk and not talk.loaded:  # else somebody who asked at the same time was faster
-                talk.load(newest, start, whole=len(newest) < TALK_ENTRIES)
-        kept = talk.newest(before, limit)
-        if kept is not None:
-            return kept
-        return self.now(await self._storage.read(self.name, before=before, limit=limit, kinds=self._kinds))
-
-    async def talk_after(self, after: Position, limit: int) -> list[Entry]:
-        """The `limit` entries of talk that follow a position."""
-        return self.now(await self._storage.read(self.name, after=after, limit=limit, kinds=self._kinds))
+        self.talk.keep(self.tip)
 
     def position(self, text: str) -> Position:
-        """The position that was told in these words; raises Refused, telling what there is, when it is none of this log."""
-        try:
-            position = self._storage.position(text)
-        except ValueError:
-            position = None
-        if position is None or not position <= self.tip:
-            # People know a room by its name; of any other log, only that it is theirs.
-            where, room = (self.name, {"room": self.name[1:]}) if self.name[:1] == "#" else ("your inbox", {})
-            words = f"{shortened(text, POSITION_SHOWN)} is no position in {where}, which ends at {self.tip}"
-            raise Refused("position_unknown", words, {**room, "position": str(self.tip)})
-        return position
+        """The position that was told in these words; raises Refused when it is none of this log."""
+        return position_in(self.name, self.tip, self._storage, text)
 
     # Readers
 
@@ -205,9 +175,7 @@ class Log:
         self._tail += entries
         self._tail_size += size
         self._batches.append((len(entries), size))
-        kinds = self._kinds
-        talk = [entry for entry in entries if entry.event.kind in kinds]
-        self._talk.add(talk, size if len(talk) == len(entries) else size_of(talk))
+        self.talk.kept.add(entries, size)
         self._fold(entries)
         for format, live in tuple(self._live.items()):
             self._deliver(format, live, cursor)
@@ -267,7 +235,7 @@ class Log:
 
     def forget(self, time: int) -> None:
         """Keep no talk in memory from before a time."""
-        self._talk.drop(time)
+        self.talk.kept.drop(time)
 
         def read_now(entry: Entry) -> Entry:
             old = entry.event.kind.sort is _TALK and entry.event.time < time
@@ -286,7 +254,7 @@ class Log:
 
     def _read_otherwise(self, read_now: Callable[[Entry], Entry]) -> None:
         self._tail[:] = map(read_now, self._tail)
-        self._talk.rewrite(read_now)
+        self.talk.kept.rewrite(read_now)
         self._forget_pages()
 
     def _forget_pages(self) -> None:

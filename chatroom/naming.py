@@ -7,18 +7,19 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from .account import forms_of
+from .device import Device
+from .device import Server as DevicesServer
 from .directory import SERVER_LOG
 from .door import PAUSE
 from .event import Kind
 from .names import Name
-from .person import Device, Person, not_saved
-from .person import Server as PersonsServer
+from .person import Person
 from .request import Arrived
 from .room import Room
-from .seams import Batch
+from .seams import Batch, not_saved
 
 
-class Server(PersonsServer, Protocol):
+class Server(DevicesServer, Protocol):
     """What is needed of the chat."""
 
     def alone(self, id: str) -> AbstractAsyncContextManager[None]: ...
@@ -66,7 +67,7 @@ async def enter(
     if instead_of:
         instead_of.gone()
     inside = [(room, each) for room, each in zip(rooms, arrived, strict=True) if each and not room.closing]
-    device = Device(Person(server, id, name, tuple(room for room, _ in inside), since), by, token)
+    device = Device(server, Person(server, id, name, tuple(room for room, _ in inside), since), by, token)
     return device, [each for _, each in inside]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from .request import Refused
 from .seams import Clock, Delayed, Outlet
 
 GREETING_PAUSE = 0.1
@@ -19,11 +20,11 @@ class Waiting(Protocol):
     def greet(self) -> None:
         """It is time to speak."""
 
-    def too_late(self) -> None:
-        """No nickname came in time."""
+    def dismissed(self, why: Refused) -> None:
+        """They are told so, and let go."""
 
-    def stalled(self) -> None:
-        """Too long nothing was taken."""
+    def close(self, reason: str) -> None:
+        """They are let go, as others are told."""
 
 
 class Patience:
@@ -75,7 +76,7 @@ class Patience:
 
     def _give_up(self) -> None:
         self._deadline = None
-        self._waiting.too_late()
+        self._waiting.dismissed(Refused("too_late", "no nickname came in time; come again"))
 
     def _look(self, outlet: Outlet, untaken: int, timeout: float, left: float) -> None:
         now_untaken = outlet.untaken()
@@ -84,7 +85,7 @@ class Patience:
             self._stall = self._clock.callLater(timeout / STALL_CHECKS, self._look, outlet, now_untaken, timeout, left)
         else:
             self._stall = None
-            self._waiting.stalled()
+            self._waiting.close("not reading")
 
 
 def _cancel(delayed: Delayed | None) -> None:

@@ -1,13 +1,11 @@
-"""Somebody in the chat, for as long as they stay: a nickname, rooms, an inbox, and the devices they are here on.
+"""Somebody in the chat, for as long as they stay: a nickname, rooms, an inbox. Others see one person, on however many devices.
 
-Others see one person, on however many devices. A device shows it to them by a connection; that may be lost, and another
-take its place, while they stay.
+Knows of a device only whether a connection shows it the chat; not how it comes and goes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, DeferredLock, ensureDeferred
@@ -21,10 +19,7 @@ from .journal import Journal
 from .names import Name
 from .request import Arrived, Refused
 from .room import Room
-from .seams import Batch, Clock, Delayed, NotSaved, Storage
-
-DEVICES = 20
-"""Of one person at once: more are a mistake, and each costs as much as a person."""
+from .seams import Batch, Clock, NotSaved, Storage
 
 
 class Server(Protocol):
@@ -35,7 +30,6 @@ class Server(Protocol):
     journal: Journal
     storage: Storage
     people: dict[str, Person]
-    devices: dict[str, Device]
     leaving: dict[str, Deferred[None]]
     opening: DeferredLock
     going: set[str]
@@ -44,79 +38,23 @@ class Server(Protocol):
     def event(
         self, kind: Kind, by: str = "", nick: str = "", text: str = "", details: Mapping[str, Any] = ...
     ) -> Event: ...
-    def talk(self, by: str, nick: str, texts: Sequence[str]) -> list[Event]: ...
     def milliseconds(self) -> int: ...
     async def save(self, events: Batch) -> NotSaved | None: ...
     async def save_surely(self, events: Batch) -> None: ...
 
 
-class Device:
-    """One way in which somebody is here: by a connection, or by the right to come back after one was lost."""
+class Way(Protocol):
+    """One way in which they are here: a device."""
 
-    __slots__ = ("_gone", "by", "connection", "person", "room", "token")
-
-    def __init__(self, person: Person, by: str, token: str = "") -> None:
-        """`by` is what its talk is told by; `token` the digest of what it comes back with, empty where it cannot."""
-        self.person = person
-        self.room = person.rooms[0] if person.rooms else None
-        """Where what is said here is said, unless told otherwise."""
-        self.by = by
-        self.token = token
-        self.connection: Connection | None = None
-        self._gone: Delayed | None = None
-        person.devices = (*person.devices, self)
-        if token:
-            person.server.devices[token] = self
-
-    def stay(self, connection: Connection) -> None:
-        """Be here by this connection; the one before is let go."""
-        before, self.connection = self.connection, connection
-        if before:
-            before.dismissed(Refused("resumed", "you came back on another connection"))
-        if self._gone:
-            self._gone.cancel()
-            self._gone = None
-
-    def linger(self, grace: float, reason: str = "") -> None:
-        """The connection is lost. For `grace` seconds others see nothing of it, if this device can come back."""
-        self.connection = None
-        if self.token:
-            self._gone = self.person.server.clock.callLater(grace, self._give_up)
-        else:
-            self.leave(reason)
-
-    def _give_up(self) -> None:
-        self._gone = None
-        self.leave("connection lost")
-
-    def leave(self, reason: str = "") -> None:
-        """Be here no more; the person leaves with their last device. When the server stops nobody leaves: its next start
-        tells who is still here."""
-        self.connection = None
-        if self not in self.person.devices or self.person.server.stopping:
-            return
-        if len(self.person.devices) == 1:
-            self.person.leave(reason)
-        else:
-            detached = self.detached()
-            self.drop()
-            if detached:
-                ensureDeferred(self.person.server.save_surely([detached]))
+    connection: Connection | None
+    room: Room | None
+    """Where what is said there is said, unless told otherwise."""
 
     def detached(self) -> tuple[str, Event] | None:
-        """What tells that this device is here no more, if the log knows of it."""
-        if not self.token:
-            return None
-        return SERVER_LOG, self.person.server.event(Kind.DETACHED, self.by, details={"token": self.token})
+        """What tells that they are here by it no more, if the log knows of it."""
 
     def drop(self) -> None:
-        """Belong to nobody any more, and have no connection."""
-        self.connection = None
-        if self._gone:
-            self._gone.cancel()
-            self._gone = None
-        self.person.devices = tuple(device for device in self.person.devices if device is not self)
-        self.person.server.devices.pop(self.token, None)
+        """They are here by it no more."""
 
 
 class Person:
@@ -132,7 +70,7 @@ class Person:
         self.rooms = rooms[0].alone if len(rooms) == 1 else rooms
         """In the order in which they joined."""
         self.since = since
-        self.devices: tuple[Device, ...] = ()
+        self.devices: tuple[Way, ...] = ()
         self.inbox: Inbox | None = None
         """None until there is something to read, or to be read."""
         self.ignored: Mapping[str, str] = {} if self.account is None else self.account.ignored
@@ -151,32 +89,16 @@ class Person:
     def connections(self) -> list[Connection]:
         return [device.connection for device in self.devices if device.connection]
 
-    async def attach(self, by: str, token: str) -> Device:
-        """Be here on one more device; raises Refused."""
-        if len(self.devices) >= DEVICES:
-            raise Refused(
-                "too_many_devices", f"{self.name.shown} is here on {DEVICES} devices already, the most there can be"
-            )
-        device = Device(self, by, token)
-        if token:
-            failed = await self.server.save(
-                [(SERVER_LOG, self.server.event(Kind.ATTACHED, by, details={"token": token}))]
-            )
-            if failed:
-                device.drop()
-                raise not_saved("your coming in", failed)
-        return device
-
     # Rooms
 
-    def joined(self, room: Room, arrived: Arrived, on: Device) -> None:
+    def joined(self, room: Room, arrived: Arrived, on: Way) -> None:
         """Be in one more room, as was read in its log; who asked for it on a device talks there from now on."""
         self.rooms = (*self.rooms, room) if self.rooms else room.alone
         on.room = room
         for device in self.devices:
             device.room = device.room or room
             if device is not on and device.connection:
-                device.connection.joined(room, arrived)
+                device.connection.shown.joined(room, arrived)
 
     def parted(self, room: Room, entry: Entry) -> None:
         """Be in a room no more, as stands in its log."""
@@ -186,7 +108,7 @@ class Person:
             if device.room is room:  # who was put out says nothing elsewhere that was meant for there
                 device.room = rooms[-1] if rooms and not entry.event.details.get("put_out") else None
             if device.connection:
-                device.connection.parted(room, entry)
+                device.connection.shown.parted(room, entry)
 
     def parting_from(self, room: Room, why: str = "", put_out: bool = False) -> list[tuple[str, Event]]:
         """What tells that they are in a room no more."""
@@ -228,14 +150,14 @@ class Person:
                 await inbox.open()
                 self.inbox = inbox
                 for connection in self.connections:
-                    connection.read_inbox(inbox.log.tip)
+                    connection.shown.read_inbox(inbox.log.tip)
                 if self.left:
                     inbox.close()
 
         return ensureDeferred(opened())
 
     def _taken(self) -> Position | None:
-        taken = [connection.taken() for connection in self.connections]
+        taken = [connection.shown.taken() for connection in self.connections]
         return max((position for position in taken if position is not None), default=None)
 
     # What is said to them, and what not
@@ -243,23 +165,23 @@ class Person:
     def tell(self, words: str) -> None:
         """Say something to them, wherever they are."""
         for connection in self.connections:
-            connection.told(words)
+            connection.answers.tell(words)
 
     def ignore(self, ignored: Mapping[str, str]) -> None:
         """Read nothing more of these people, by id, and of nobody else's words less."""
         self.ignored = ignored
         for connection in self.connections:
-            connection.ignoring()
+            connection.shown.ignore()
 
     # Leaving the chat
 
-    def parting(self, but: Device | None) -> list[tuple[str, Event]]:
+    def parting(self, but: Way | None) -> list[tuple[str, Event]]:
         """What tells that all devices but one are here no more; the person leaves with the last."""
         if but not in self.devices:
             return self.leaving("")
         return [event for device in self.devices if device is not but and (event := device.detached())]
 
-    def dismiss(self, why: Refused, but: Device | None = None) -> None:
+    def dismiss(self, why: Refused, but: Way | None = None) -> None:
         """All devices but one are here no more, as it was told: end their connections."""
         connections = [device.connection for device in self.devices if device is not but and device.connection]
         if but in self.devices:
@@ -317,13 +239,3 @@ class Person:
     def released(self) -> tuple[str, Event]:
         """What tells that their nickname is free."""
         return SERVER_LOG, self.server.event(Kind.RELEASED, self.id, self.name.shown, details=forms_of(self.name))
-
-
-def digest(token: str) -> str:
-    """What is kept of a token: who reads the store cannot come back as anyone."""
-    return sha256(token.encode()).hexdigest()
-
-
-def not_saved(what: str, why: NotSaved) -> Refused:
-    outcome = "was not saved" if why.certain else "may not have been saved"
-    return Refused("not_saved", f"{what} {outcome}: {why.words}")

@@ -1,63 +1,47 @@
-"""What one connection is shown of the logs: its cursors, history when it is asked for, and no more than it takes.
+"""What one connection is shown of the logs: a cursor in each, which comes and goes with the room.
 
 Knows whose they are by what the session tells; not what is asked, nor in which order it is answered.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from operator import attrgetter
 from typing import Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import ensureDeferred
 from twisted.python.failure import Failure
 
-from .event import Entry, Event, Position, person_of
+from .answers import Answers
+from .chat import Chat
+from .device import Device
+from .event import Entry, Event, Position
 from .inbox import Inbox
-from .log import Log
 from .page import Readable, Reader
-from .person import Device, Person
-from .recall import pages, recall
+from .person import Person
+from .recall import recall
 from .request import Arrived, Command, Refused
+from .retelling import Retelling
+from .retelling import Shown as RetellingShown
 from .room import Room
-from .seams import Outlet, Wire
 
 
-class Shown(Protocol):
+class Shown(RetellingShown, Protocol):
     """To whom it is shown."""
 
-    outlet: Outlet
-    wire: Wire
+    answers: Answers
+    chat: Chat
     lost: bool
     """The connection is gone."""
 
-    @property
-    def here(self) -> Device: ...
-
-    @property
-    def nobody_reads(self) -> bool:
-        """The connection is gone, or about to be."""
-
-    def write_answer(self, data: bytes) -> None:
-        """Tell something that stands in no log."""
-
-    def new_moment(self) -> int:
-        """A time that is later than all that happened, and not later than all that happens from now on."""
-
-    async def all_told(self) -> None:
-        """Until what is being told to one log has been told to all."""
-
     def failed(self, failure: Failure) -> None:
         """There is a bug in what was to be shown."""
-
-    def reads_elsewhere(self, reader: Reader, event: Event) -> bool:
-        """Whether an event that stands in several logs is shown by another reader."""
 
 
 class Reading:
     """A cursor in each room, and one in the inbox once there is something to read."""
 
-    __slots__ = ("_blocked", "_echo", "_inbox", "_left", "_to", "_unsure", "rooms")
+    __slots__ = ("_echo", "_inbox", "_left", "_to", "_unsure", "retelling", "rooms")
 
     def __init__(self, to: Shown) -> None:
         self._to = to
@@ -66,7 +50,7 @@ class Reading:
         self._left: tuple[Reader, ...] = ()
         """Of rooms that were left, while others may still be shown what happened in both."""
         self._inbox: Reader | None = None
-        self._blocked: Deferred[None] | None = None
+        self.retelling = Retelling(to)
         self._echo = to.wire.echoes
         self._unsure: tuple[Inbox, Position] | None = None
         """What was shown of the inbox at the end, and may not have been taken."""
@@ -95,21 +79,30 @@ class Reading:
     async def arrive(self, room: Room, arrived: Arrived, command: Command | None = None, history: int = 0) -> None:
         """Tell how it is in one more room, and read on there; without a command, it was asked for on another device."""
         to, several = self._to, bool(self.rooms)
-        reader = self._suspended(room, arrived.position, to.new_moment())
+        to.chat.new_moment()
+        reader = self._suspended(room, arrived.position, to.chat.milliseconds())
         self._name_rooms()
         for each in self.rooms:
             if each.log is room.log and each is not reader:  # they left it a moment ago, and are still to be shown how
                 await room.log.at_tip(each)
         told = to.wire.joined(arrived, command, several)
         if to.wire.welcomes_first:
-            to.write_answer(told)
-        await self.recall(room.log, recall(room.log, history, until=arrived.position), several)
+            to.answers.write(told)
+        await self.retelling.recall(room.log, recall(room.log, history, until=arrived.position), several)
         if not to.wire.welcomes_first:
-            to.write_answer(told)
+            to.answers.write(told)
         if reader:
             self._begin(reader)
 
-    async def end_room(self, room: Room, left: Entry) -> None:
+    def joined(self, room: Room, arrived: Arrived) -> None:
+        """They asked on another device to be in one more room."""
+        ensureDeferred(self.arrive(room, arrived)).addErrback(self.failed)
+
+    def parted(self, room: Room, left: Entry) -> None:
+        """They are in a room no more."""
+        ensureDeferred(self._end_room(room, left)).addErrback(self.failed)
+
+    async def _end_room(self, room: Room, left: Entry) -> None:
         """Show no more of a room than up to where one left it."""
         reader = self._reader(room)
         if reader:
@@ -118,7 +111,7 @@ class Reading:
             await reader.log.at_tip(reader)
             self._left = (*self._left, reader)
             self._drop(reader)
-            await self._to.all_told()
+            await self._to.chat.pause(0)  # what is being told to one log has been told to all then
             await self.at_tip()
             self._left = tuple(each for each in self._left if each is not reader)
 
@@ -190,7 +183,7 @@ class Reading:
 
     def advance(self) -> None:
         """It takes more: read on."""
-        self._unblock()
+        self.retelling.go_on()
         for reader in self._readers:
             reader.log.advance(reader)
 
@@ -198,7 +191,7 @@ class Reading:
         """Nobody reads any more."""
         for reader in self._readers:
             reader.log.stop(reader)
-        self._unblock()
+        self.retelling.go_on()
 
     async def at_tip(self) -> None:
         """Until all that is there now was shown."""
@@ -249,7 +242,7 @@ class Reading:
 
     async def history(self, room: Room, entries: AsyncIterator[list[Entry]]) -> None:
         """Show something of what was said in a room; what is said meanwhile follows after."""
-        await self._look_back(room.log, self._reader(room), entries)
+        await self.retelling.instead(self._reader(room), room.log, entries)
 
     async def messages(self, limit: int, before: str = "") -> None:
         """Show the last `limit` private messages (before a position)."""
@@ -257,43 +250,11 @@ class Reading:
         reader = self._inbox
         if reader:
             place = {"before": inbox.log.position(before)} if before else {"until": reader.cursor}
-            await self._look_back(inbox.log, reader, recall(inbox.log, limit, **place))
+            await self.retelling.instead(reader, inbox.log, recall(inbox.log, limit, **place))
 
-    async def _look_back(self, log: Log, reader: Reader | None, entries: AsyncIterator[list[Entry]]) -> None:
-        if reader is None:  # the connection is gone
-            return
-        log.suspend(reader)
-        try:
-            await self.recall(log, entries, reader=reader)
-        finally:
-            log.resume(reader)
-
-    async def recall(
-        self, log: Log, history: AsyncIterator[list[Entry]], several: bool = False, reader: Reader | None = None
-    ) -> None:
-        """Show history, as recall.py tells it. `several`: of several rooms. `reader`: while they read the log."""
-        async for entries in history:
-            await self.show(log.name, entries, several, reader)
-            if self._to.nobody_reads or _left(reader):
-                return
-
-    async def show(
-        self, log: str, entries: Sequence[Entry], several: bool = False, reader: Reader | None = None
-    ) -> None:
-        """Show these as history, but what of them is ignored."""
-        ignored = self._person.ignored
-        entries = [entry for entry in entries if person_of(entry.event.by) not in ignored]
-        await self.write(self._to.wire.recall(log, entries, several or self.several), reader)
-
-    async def write(self, pieces: Sequence[bytes], reader: Reader | None = None) -> None:
-        """Show these, as they are taken; no more of them once the `reader` has left the log."""
-        for page in pages(pieces):
-            while self._to.outlet.full and not self._to.nobody_reads:
-                self._blocked = Deferred()
-                await self._blocked
-            if self._to.nobody_reads or _left(reader):
-                return
-            self._to.outlet.write(page)
+    def failed(self, failure: Failure) -> None:
+        """There is a bug in what was to be shown."""
+        self._to.failed(failure)
 
     @property
     def _person(self) -> Person:
@@ -301,7 +262,7 @@ class Reading:
 
     def _reader_of(self, log: Readable, start: Position) -> Reader:
         to, device = self._to, self._to.here
-        reader = Reader(log, start, to.wire, to.outlet, device.by, self._echo, to)
+        reader = Reader(log, start, to.wire, to.outlet, device.by, self._echo, self)
         reader.ignored = device.person.ignored
         return reader
 
@@ -310,12 +271,3 @@ class Reading:
             reader.log.stop(reader)
         else:
             reader.log.resume(reader)
-
-    def _unblock(self) -> None:
-        blocked, self._blocked = self._blocked, None
-        if blocked:
-            blocked.callback(None)
-
-
-def _left(reader: Reader | None) -> bool:
-    return reader is not None and reader.until is not None

@@ -26,7 +26,7 @@ async def recall(
     found = 0
     oldest: list[Entry] = []
     while found < limit:  # backwards, only to find where they begin
-        older = await log.talk(before, min(limit - found, RECALL_ENTRIES))
+        older = await log.talk.newest(before, min(limit - found, RECALL_ENTRIES))
         if not older:
             break
         before = older[0].position
@@ -38,12 +38,12 @@ async def recall(
         yield entries
         found -= len(entries)
         if found > 0:
-            entries = await log.talk_after(entries[-1].position, min(found, RECALL_ENTRIES))
+            entries = await log.talk.after(entries[-1].position, min(found, RECALL_ENTRIES))
 
 
 async def since(log: Log, start: Position, until: Position, end: int | None, limit: int) -> AsyncIterator[list[Entry]]:
     """At most `limit` entries of talk behind a position and up to another, from before a time (`end`), oldest first."""
-    while limit > 0 and (entries := await log.talk_after(start, min(limit, RECALL_ENTRIES))):
+    while limit > 0 and (entries := await log.talk.after(start, min(limit, RECALL_ENTRIES))):
         start = entries[-1].position
         wanted = [entry for entry in entries if entry.position <= until and (end is None or entry.event.time < end)]
         yield wanted

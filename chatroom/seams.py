@@ -26,6 +26,11 @@ class NotSaved(Exception):
         self.certain = certain
 
 
+def not_saved(what: str, why: NotSaved) -> Refused:
+    outcome = "was not saved" if why.certain else "may not have been saved"
+    return Refused("not_saved", f"{what} {outcome}: {why.words}")
+
+
 class Repeated(NamedTuple):
     """An event that was not kept, since its author had one appended before under the same id."""
 

@@ -8,13 +8,14 @@ from typing import Any
 
 from twisted.internet.defer import ensureDeferred
 
+from .admission import place_of, who
+from .banning import BANS_MOST
 from .bans import Who
 from .chat import Chat
 from .connections import site_of
 from .event import Kind
 from .filters import Filter
-from .joining import place_of, who
-from .moderating import BANS_MOST, Scope, refuse_muted, save
+from .moderating import Scope, refuse_muted, save
 from .person import Person
 from .request import Refused
 from .rights import Right, may, require

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from .admission import who, who_is
 from .event import Kind
 from .inbox import inbox_log
-from .joining import who, who_is
-from .moderating import Scope, deed, refuse_muted, save, whom
+from .moderating import Scope, deed, refuse_muted, save
 from .request import Refused
 from .rights import Role
 from .room import Room
 from .seams import Batch
 from .session import Session
+from .whom import whom
 
 
 async def invite(session: Session, room: Room, nick: str) -> str:
     """Let somebody in though the room is private, and tell them."""
     scope = Scope(session.chat, room)
-    found = await whom(scope, nick)
+    found = await whom(scope.chat, nick)
     if found.here is None and found.account is None:
         raise Refused("nobody", f"{found.name.shown} is gone")
     if found.here and room in found.here.rooms:

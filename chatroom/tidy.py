@@ -10,13 +10,12 @@ from twisted.internet.defer import ensureDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .directory import SERVER_LOG, Directory
-from .event import Event, Kind, Position, Sort
+from .directory import SERVER_LOG
+from .event import Kind, Position, Sort
 from .inbox import inbox_log
-from .journal import Journal
-from .person import Person
+from .person import Server as PersonsServer
 from .room import Room
-from .seams import Batch, Clock, NotSaved, Redactable, Storage
+from .seams import Delayed, NotSaved, Redactable
 from .times import DAY
 
 TIDY_AGAIN = 60.0
@@ -33,23 +32,12 @@ PRESENCE_DAYS = 1
 """For so long is kept who came and went before the server's last start: programs read on where they were."""
 
 
-class Server(Protocol):
+class Server(PersonsServer, Protocol):
     """What is needed of the chat."""
 
-    clock: Clock
-    directory: Directory
-    journal: Journal
-    storage: Storage
-    people: dict[str, Person]
     rooms: dict[str, Room]
-    stopping: bool
 
     def alone(self, id: str) -> AbstractAsyncContextManager[None]: ...
-    def event(
-        self, kind: Kind, by: str = ..., nick: str = ..., text: str = ..., details: dict[str, str] = ...
-    ) -> Event: ...
-    def milliseconds(self) -> int: ...
-    async def save_surely(self, events: Batch) -> None: ...
     def bug(self, failure: Failure) -> None: ...
 
 
@@ -63,6 +51,12 @@ class Tidy:
         self._server = server
         self._talk_for = talk_for
         self._addresses_for = addresses_for
+        self._waiting: list[Delayed] = []
+
+    def stop(self) -> None:
+        """What is not begun is left to the next start."""
+        while self._waiting:
+            self._waiting.pop().cancel()
 
     def soon(self) -> None:
         """Do it without anybody waiting."""
@@ -75,7 +69,7 @@ class Tidy:
             try:
                 await self._do()
             except NotSaved as why:
-                self._later(why, TIDY_AGAIN, self.soon)
+                self._later(why, self.soon)
 
     async def _do(self) -> None:
         server = self._server
@@ -104,13 +98,13 @@ class Tidy:
         async with server.alone(""):
             failed = await self._expire_now(now)
         if failed:
-            self._later(failed, TIDY_AGAIN, self.expiring)
+            self._later(failed, self.expiring)
             return
         for rules in (server.directory.rules, *(room.rules for room in server.rooms.values())):
             if self._addresses_for:
                 rules.fade(now - self._addresses_for)
         if not server.stopping:
-            server.clock.callLater(every, self.expiring)
+            self._wait(every, self.expiring)
 
     async def _expire_now(self, now: int) -> NotSaved | None:
         storage = self._server.storage
@@ -167,7 +161,15 @@ class Tidy:
         for rules in (self._server.directory.rules, *(room.rules for room in self._server.rooms.values())):
             rules.rename(id, nick)
 
-    def _later(self, why: NotSaved, seconds: float, again: Callable[[], None]) -> None:
+    def _later(self, why: NotSaved, again: Callable[[], None]) -> None:
         if not self._server.stopping:
             self._log.warn("what is to be forgotten is still in the storage: {words}", words=why.words)
-            self._server.clock.callLater(seconds, again)
+            self._wait(TIDY_AGAIN, again)
+
+    def _wait(self, seconds: float, again: Callable[[], None]) -> None:
+        def due() -> None:
+            self._waiting.remove(waiting)
+            again()
+
+        waiting = self._server.clock.callLater(seconds, due)
+        self._waiting.append(waiting)

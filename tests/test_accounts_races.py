@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred, ensureDeferred, succeed
 
+from chatroom.device import DEVICES
 from chatroom.directory import SERVER_LOG
 from chatroom.event import Kind
 from chatroom.names import nickname
-from chatroom.person import DEVICES
 
 from .again import again
 from .chatting import CLIENTS, PASSWORD, Client, FailingStorage, JsonClient, Shown, SlowStorage, World

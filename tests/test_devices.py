@@ -6,9 +6,9 @@ import pytest
 from twisted.internet.defer import ensureDeferred
 
 from chatroom.accounts import create
+from chatroom.device import DEVICES
 from chatroom.door import PAUSE
 from chatroom.names import nickname
-from chatroom.person import DEVICES
 
 from .again import again
 from .chatting import (

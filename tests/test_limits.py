@@ -27,12 +27,12 @@ from chatroom.client.connection import LONGEST_LINE, ServerLines
 from chatroom.commands import private
 from chatroom.commands.history import HISTORY
 from chatroom.commands.people import AWAY_LONGEST
+from chatroom.device import DEVICES
 from chatroom.event import Entry, Event, Kind
 from chatroom.log import Log
 from chatroom.names import ROOM_LONGEST, room_name
 from chatroom.page import PAGE_ENTRIES, Reader
 from chatroom.passwords import LONGEST, SHORTEST
-from chatroom.person import DEVICES
 from chatroom.protocols import line
 from chatroom.protocols.proxied import HEADER_TIMEOUT, _ProxiedFactory
 from chatroom.protocols.tcp import LOOK_AGAIN, LOOKS_APART, Pulse

@@ -6,6 +6,7 @@ import pytest
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import Clock
 
+from chatroom.admission import ROOM_SHOWN
 from chatroom.client import bookmarks
 from chatroom.client.bookmarks import Bookmarks
 from chatroom.client.happened import LARGEST, in_text
@@ -14,7 +15,6 @@ from chatroom.commands.moderation import SLOWEST
 from chatroom.door import PAUSE, Door
 from chatroom.event import Kind
 from chatroom.filters import TRIAL_PIECES, _trial_texts
-from chatroom.joining import ROOM_SHOWN
 from chatroom.names import room_name
 
 from .chatting import JsonClient, TextClient, World

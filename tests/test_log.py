@@ -524,13 +524,13 @@ def test_a_storage_that_cannot_be_read_costs_who_is_behind(monkeypatch: pytest.M
 
 def newest(log: Log, before: Position | None, limit: int) -> list[Entry]:
     found: list[Entry] = []
-    ensureDeferred(log.talk(before, limit)).addCallback(found.extend)
+    ensureDeferred(log.talk.newest(before, limit)).addCallback(found.extend)
     return found
 
 
 def following(log: Log, after: Position, limit: int) -> list[Entry]:
     found: list[Entry] = []
-    ensureDeferred(log.talk_after(after, limit)).addCallback(found.extend)
+    ensureDeferred(log.talk.after(after, limit)).addCallback(found.extend)
     return found
 
 
@@ -575,7 +575,7 @@ def test_what_comes_while_the_newest_talk_is_read_is_there_once(
         log = Log("#tea", storage, lambda entries: None)
         ensureDeferred(log.open())
         storage.slow_reads = True
-        read = [ensureDeferred(log.talk(None, 100)) for _ in range(2)]
+        read = [ensureDeferred(log.talk.newest(None, 100)) for _ in range(2)]
         for place, count in enumerate(meanwhile):
             storage.append([("#tea", event("ann", "x" * (0 if place else long))) for _ in range(count)])
         storage.slow_reads = False

@@ -11,14 +11,15 @@ import pytest
 import regex
 
 from chatroom import filters
+from chatroom.banning import BANS_MOST
 from chatroom.commands.moderation import TOPIC_LONGEST
 from chatroom.event import Kind
 from chatroom.filters import FILTERS_MOST
-from chatroom.moderating import BANS_MOST, CLAIMS_PAGES, CLAIMS_READ
 from chatroom.names import nickname
 from chatroom.rights import Right
 from chatroom.talking import FILTER_MUTE, SPOKE_KEPT
 from chatroom.times import DAY, HOUR, MINUTE
+from chatroom.whom import CLAIMS_PAGES, CLAIMS_READ
 
 from .again import again
 from .chatting import DISK_FULL, PASSWORD, FailingStorage, JsonClient, Shown, SlowStorage, TextClient, World

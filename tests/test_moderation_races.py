@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from chatroom.banning import BANS_MOST
 from chatroom.event import Kind
-from chatroom.moderating import BANS_MOST
 from chatroom.names import nickname
 from chatroom.times import HOUR
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred, ensureDeferred
 
 from chatroom.event import Kind, Sort
 from chatroom.names import nickname
@@ -223,3 +224,26 @@ def test_what_fails_is_tried_again(kind: Any) -> None:
     assert not [e for e in storage.storage._logs["#den"] if e.event.kind is Kind.SAID]  # type: ignore[attr-defined]
     carol.register(PASSWORD)
     assert do(carol, "who") != []
+
+
+@pytest.mark.parametrize("can", [True, False])
+def test_when_the_server_stops_nothing_is_looked_for_any_more(can: bool) -> None:
+    storage = Unforgetting()
+    storage.can = can
+    world = World(Person, storage=storage)
+    assert [call.getTime() for call in world.clock.getDelayedCalls()] == [EXPIRING if can else TIDY_AGAIN]
+    ensureDeferred(world.chat.stop("back soon"))
+    assert world.clock.getDelayedCalls() == []
+
+
+def test_when_the_server_stops_meanwhile_it_is_not_looked_for_again() -> None:
+    under_way: Deferred[None] = Deferred()
+
+    class Slow(SlowStorage):
+        def expire(self, time: int, sort: Sort) -> Any:
+            return under_way
+
+    world = World(Person, storage=Slow(), addresses_for=0)
+    ensureDeferred(world.chat.stop("back soon"))
+    under_way.callback(None)
+    assert world.clock.getDelayedCalls() == []

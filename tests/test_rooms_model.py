@@ -16,9 +16,9 @@ from twisted.internet.task import Clock
 
 from chatroom import log as log_module
 from chatroom import page as page_module
+from chatroom.device import digest
 from chatroom.event import TALK, Event
 from chatroom.names import nickname
-from chatroom.person import digest
 from chatroom.rights import Right
 from chatroom.storage.memory import MemoryStorage
 

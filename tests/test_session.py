@@ -24,7 +24,7 @@ from chatroom.session import Session
 from chatroom.table import Parameter, Table, Takes
 from chatroom.wire.text import TEXT
 
-from .chatting import DISK_FULL, Client, FailingStorage, JsonClient, SlowStorage, World, chat_of
+from .chatting import DISK_FULL, Client, FailingStorage, JsonClient, SlowStorage, TextClient, World, chat_of
 from .support import LoggedErrors, examples
 
 
@@ -817,3 +817,21 @@ def test_ctrl_d_behind_a_paste_is_obeyed_when_the_paste_is_said() -> None:
     alice.send(b"\x04")
     world.after(60)
     assert carol.heard() == [("said", "alice", "line")] * 20 + [("left", "alice", "")]
+
+
+def test_a_bug_in_what_is_shown_costs_only_who_reads_it(monkeypatch: pytest.MonkeyPatch, logged: LoggedErrors) -> None:
+    world = World()
+    program = world.enter("alice", JsonClient)
+    person = world.enter("bob", TextClient)
+
+    def render(*_: object) -> list[bytes]:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(TEXT), "render", render)
+        program.say("hi")
+        world.settle()
+    assert logged.flush(ZeroDivisionError)
+    assert person.gone
+    assert not program.gone
+    assert "! something went wrong in the server; come again" in person.lines()

@@ -7,11 +7,12 @@ from time import gmtime, strftime
 from .. import accounts
 from ..account import Account
 from ..asking import ask_password
-from ..entering import Wish, come_in, log_in
+from ..entering import come_in, log_in
 from ..request import Answer, Refused
 from ..rights import Right
 from ..session import Session
 from ..table import Parameter, Table, Takes
+from ..welcome import Wish
 
 ACCOUNT = Table()
 
@@ -105,7 +106,7 @@ async def forget_me(session: Session, sure: bool = False) -> None:
     name = own.name.shown
     if not sure:
         words = "Your account goes for good, and what you said stays under another name."
-        if await session.ask(words, aside=f"To go on, type just your name: {name}") != name:
+        if await session.answers.ask(words, aside=f"To go on, type just your name: {name}") != name:
             raise Refused("not_sure", f"that was not {name}; nothing was changed")
     await accounts.forget(session.chat, own)
 

@@ -6,11 +6,12 @@ import re
 from collections.abc import AsyncIterator
 
 from ..event import Entry, Event, Kind, Position, person_of
+from ..granting import room_of
 from ..log import Log
 from ..recall import recall, since
 from ..request import Answer, Refused
 from ..room import Room
-from ..seams import Hit, Searchable
+from ..seams import Hit, Searchable, Storage
 from ..session import Session
 from ..table import NUMBER_MAX, Parameter, Table, Takes
 from ..times import moment, rfc3339, span
@@ -88,7 +89,7 @@ async def history(
     start = await _before(session, log, before) if before else None
     past = recall(log, count, until=until, before=start)
     await shown.history(room, seen.pass_on(past))
-    if seen.first is None or session.nobody_reads or not await log.talk(seen.first.position, 1):
+    if seen.first is None or session.nobody_reads or not await log.talk.newest(seen.first.position, 1):
         return Answer()
     place = str(seen.first.position)
     return Answer(f"earlier: /history before {place}", {"before": place})
@@ -96,10 +97,14 @@ async def history(
 
 async def _before(session: Session, log: Log, text: str) -> Position | None:
     """Where what is not older begins; None when all is older."""
-    if text.isdecimal():
+    storage = session.chat.storage
+    try:
+        storage.position(text)
+    except ValueError:
+        place = await storage.place(log.name, span(text).start)
+    else:
         return log.position(text)
-    place = await session.chat.storage.place(log.name, span(text).start)
-    newer = await log.talk_after(place, 1)
+    newer = await log.talk.after(place, 1)
     return newer[0].position if newer else None
 
 
@@ -115,7 +120,7 @@ async def _forward(session: Session, room: Room, seen: Seen, after: str, time: s
     await session.shown.history(room, seen.pass_on(since(log, start, until, end, limit)))
     if seen.last is None:
         return Answer("nothing was said then")
-    more = await log.talk_after(seen.last.position, 1)
+    more = await log.talk.after(seen.last.position, 1)
     if not more or not more[0].position <= until or (end is not None and more[0].event.time >= end):
         return Answer()
     place = str(seen.last.position)
@@ -136,14 +141,14 @@ async def search(session: Session, words: str) -> Answer:
         raise Refused("bad_arguments", "look for at least one word")
     if len(wanted) > SEARCHED_WORDS:
         raise Refused("bad_arguments", f"look for at most {SEARCHED_WORDS} words at once")
-    rooms = [session.room(options["in"])] if "in" in options else [*session.person.rooms]
+    rooms = [room_of(chat, session.here, options["in"])] if "in" in options else [*session.person.rooms]
     found = await chat.storage.search(
         [room.log.name for room in rooms],
         wanted,
         nick=options.get("from", ""),
         after=span(options["after"]).start if "after" in options else None,
         before=span(options["before"]).start if "before" in options else None,
-        older=_place(options["more"]) if "more" in options else None,
+        older=_place(chat.storage, options["more"]) if "more" in options else None,
         limit=FOUND + 1,
     )
     logs = {room.log.name: room.log for room in rooms if room in session.person.rooms}  # they may have left meanwhile
@@ -155,7 +160,7 @@ async def search(session: Session, words: str) -> Answer:
         if not hit.entry.event.details.get("removed") and person_of(hit.entry.event.by) not in ignored
     ]
     for hit in hits:
-        await session.shown.show(hit.log, [hit.entry], several=True)
+        await session.shown.retelling.show(hit.log, [hit.entry], several=True)
     if len(found) <= FOUND:
         return Answer(f"{len(hits)} found" if hits else "nothing was found", {"found": len(hits)})
     last = found[FOUND - 1]
@@ -178,13 +183,17 @@ def _asked_for(text: str) -> tuple[list[str], dict[str, str]]:
     return words, options
 
 
-def _place(text: str) -> Hit:
+def _place(storage: Storage, text: str) -> Hit:
     """Where a search goes on, as it was told."""
     time, _, rest = text.partition(".")
-    position, _, room = rest.partition(".")
-    if not (time.isdecimal() and position.isdecimal() and room and len(time) < 16 and len(position) < 19):
+    place, _, room = rest.partition(".")
+    try:
+        position = storage.position(place)
+    except ValueError:
+        position = None
+    if position is None or not (time.isdecimal() and room and len(time) < 16):
         raise Refused("bad_arguments", "that is no place to look on from")
-    return Hit(f"#{room}", Entry(int(position), Event(Kind.SAID, int(time), "", "", "")))
+    return Hit(f"#{room}", Entry(position, Event(Kind.SAID, int(time), "", "", "")))
 
 
 @PAST.command("export")
@@ -197,7 +206,7 @@ async def export(session: Session) -> Answer:
     while hits := await storage.written(id, after=last, limit=EXPORTED):
         read_now = [Hit(hit.log, entry) for hit in hits for entry in _now(session, hit)]
         theirs = [hit for hit in read_now if not hit.entry.event.details.get("removed")]
-        await session.shown.write([session.wire.exported(_exported(hit)) for hit in theirs])
+        await session.shown.retelling.write([session.wire.exported(_exported(hit)) for hit in theirs])
         count, last = count + len(theirs), hits[-1]
         if session.nobody_reads:
             break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .. import amending, moderating, telling
+from .. import amending, appointing, banning, telling
 from ..bans import told
 from ..event import Kind
 from ..filters import ACTIONS, FILTERS_MOST, check_pattern
@@ -16,6 +16,7 @@ from ..session import Session
 from ..table import F, Parameter, Table, Takes
 from ..text import safe
 from ..times import rfc3339
+from ..whom import whom
 from .talk import ROOM
 
 MODERATION = Table()
@@ -54,21 +55,21 @@ def in_both(name: str, *parameters: Parameter) -> Callable[[F], F]:
 @in_both("kick", NICK, WHY)
 async def kick(session: Session, nick: str, why: str = "", room: Room | None = None) -> Answer:
     """Put somebody out; they may come back."""
-    shown = await moderating.kick(session, _scope(session, room), nick, why)
+    shown = await banning.kick(session, _scope(session, room), nick, why)
     return Answer(f"{shown} is out of {_scope(session, room).shown}", {"nick": shown})
 
 
 @in_both("ban", TARGET, DURATION, WHY)
 async def ban(session: Session, target: str, duration: int = 0, why: str = "", room: Room | None = None) -> Answer:
     """Keep somebody out."""
-    made = await moderating.ban(session, _scope(session, room), target, duration, why)
+    made = await banning.ban(session, _scope(session, room), target, duration, why)
     return Answer(f"banned: {told(made, made.since, places=True)}", {"target": made.name})
 
 
 @in_both("unban", TARGET)
 async def unban(session: Session, target: str, room: Room | None = None) -> Answer:
     """End a ban."""
-    shown = await moderating.lift(session, _scope(session, room), target)
+    shown = await banning.lift(session, _scope(session, room), target)
     return Answer(f"{shown} is banned no more", {"target": shown})
 
 
@@ -90,14 +91,14 @@ async def bans(session: Session, room: Room | None = None) -> Answer:
 @in_both("mute", TARGET, DURATION, WHY)
 async def mute(session: Session, target: str, duration: int = 0, why: str = "", room: Room | None = None) -> Answer:
     """Keep them silent."""
-    made = await moderating.ban(session, _scope(session, room), target, duration, why, mute=True)
+    made = await banning.ban(session, _scope(session, room), target, duration, why, mute=True)
     return Answer(f"muted: {told(made, made.since, places=True)}", {"target": made.name})
 
 
 @in_both("unmute", TARGET)
 async def unmute(session: Session, target: str, room: Room | None = None) -> Answer:
     """Let somebody talk again."""
-    shown = await moderating.lift(session, _scope(session, room), target, mute=True)
+    shown = await banning.lift(session, _scope(session, room), target, mute=True)
     return Answer(f"{shown} may talk again", {"target": shown})
 
 
@@ -202,31 +203,31 @@ async def announce_only(session: Session, on: bool, room: Room) -> Answer:
 @MODERATION.command("op", NICK, ROOM, right=Right.OWN_ROOM)
 async def op(session: Session, nick: str, room: Room) -> Answer:
     """Make somebody moderator."""
-    return Answer(fields={"nick": await moderating.give(session, room, nick, Role.MODERATOR)})
+    return Answer(fields={"nick": await appointing.give(session, room, nick, Role.MODERATOR)})
 
 
 @MODERATION.command("deop", NICK, ROOM, right=Right.OWN_ROOM)
 async def deop(session: Session, nick: str, room: Room) -> Answer:
     """Take somebody's role away."""
-    return Answer(fields={"nick": await moderating.give(session, room, nick, None)})
+    return Answer(fields={"nick": await appointing.give(session, room, nick, None)})
 
 
 @MODERATION.command("voice", NICK, ROOM, right=Right.MODERATE)
 async def voice(session: Session, nick: str, room: Room) -> Answer:
     """Let somebody talk where not everybody may."""
-    return Answer(fields={"nick": await moderating.give(session, room, nick, Role.VOICED)})
+    return Answer(fields={"nick": await appointing.give(session, room, nick, Role.VOICED)})
 
 
 @MODERATION.command("devoice", NICK, ROOM, right=Right.MODERATE)
 async def devoice(session: Session, nick: str, room: Room) -> Answer:
     """Take a voice away again."""
-    return Answer(fields={"nick": await moderating.give(session, room, nick, None)})
+    return Answer(fields={"nick": await appointing.give(session, room, nick, None)})
 
 
 @MODERATION.command("transfer", NICK, ROOM, right=Right.OWN_ROOM)
 async def transfer(session: Session, nick: str, room: Room) -> Answer:
     """Give the room to somebody else; you moderate it then."""
-    return Answer(fields={"nick": await moderating.transfer(session, room, nick)})
+    return Answer(fields={"nick": await appointing.transfer(session, room, nick)})
 
 
 @MODERATION.command("invite", NICK, ROOM, right=Right.MODERATE)
@@ -250,7 +251,7 @@ async def announce(session: Session, text: str) -> Answer:
 async def report(session: Session, nick: str, why: str, room: Room) -> Answer:
     """Tell the moderators about somebody."""
     scope, person = _scope(session, room), session.person
-    found = await moderating.whom(scope, nick)
+    found = await whom(scope.chat, nick)
     await telling.report(scope, (person.id, person.name.shown), found.id, found.name.shown, why)
     return Answer(f"the moderators of #{room.name} are told about {found.name.shown}", {"nick": found.name.shown})
 

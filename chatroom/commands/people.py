@@ -8,9 +8,10 @@ from ..account import Account
 from ..connection import Connection
 from ..directory import SERVER_LOG
 from ..event import Kind
-from ..person import Person, not_saved
+from ..person import Person
 from ..request import Answer, Refused
 from ..rights import Right, may
+from ..seams import not_saved
 from ..session import Session
 from ..table import Parameter, Table, Takes
 from ..talking import check_reason
@@ -67,13 +68,13 @@ def _here(session: Session, person: Person, addresses: bool) -> Answer:
 
 
 def _device(now: float, connection: Connection, addresses: bool) -> str:
-    place = f", from {connection.address or 'this machine'}" if addresses else ""
+    place = f", from {connection.peer.address or 'this machine'}" if addresses else ""
     return f"{connection.protocol}, {_long(now - connection.spoke)}{place}"
 
 
 def _fields(now: float, connection: Connection, addresses: bool) -> dict[str, object]:
     told: dict[str, object] = {"protocol": connection.protocol, "idle": int(now - connection.spoke)}
-    return {**told, "address": connection.address} if addresses else told
+    return {**told, "address": connection.peer.address} if addresses else told
 
 
 def _since(account: Account) -> str:

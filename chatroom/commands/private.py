@@ -35,7 +35,7 @@ async def reply(session: Session, text: str) -> Answer | None:
     """Write in private to who wrote to you last."""
     person = session.person
     inbox = await person.open_inbox()
-    newest = [entry.event for entry in await inbox.log.talk(None, REPLY_ENTRIES)]
+    newest = [entry.event for entry in await inbox.log.talk.newest(None, REPLY_ENTRIES)]
     for event in [*([inbox.last] if inbox.last else []), *reversed(newest)]:
         id = person_of(event.by)
         if event.kind is Kind.PRIVATE and id not in (person.id, *person.ignored):
@@ -111,7 +111,7 @@ async def _write(session: Session, id: str, nick: str, text: str) -> Answer | No
             chat.bug(Failure())
     if id not in chat.people and chat.directory.accounts.get(id) is None:  # left meanwhile
         raise Refused("nobody", f"{nick} is gone")
-    if not await session.write(nick, inbox_log(id), text):
+    if not await session.speaking.write(nick, inbox_log(id), text):
         return None
     away = chat.directory.away.get(id)
     fields = {"to": nick, "here": here is not None, **({} if away is None else {"away": away})}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ..accounts import admit
 from ..asking import warn_of_plaintext
-from ..entering import Wish, enter
+from ..entering import enter
 from ..entering import resume as come_back
 from ..event import Kind
 from ..naming import rename
@@ -17,6 +17,7 @@ from ..session import Session
 from ..table import Parameter, Table, Takes
 from ..talking import check, check_reason
 from ..talking import reason as allowed
+from ..welcome import Wish
 
 TALK = Table()
 
@@ -109,14 +110,14 @@ def _after(wanted: object) -> str | None:
 def say(session: Session, text: str, room: Room) -> None:
     """Say something to the room."""
     check(session, room, text)
-    session.append(room, Kind.SAID, text)
+    session.speaking.append(room, Kind.SAID, text)
 
 
 @TALK.command("me", Parameter("text", "ACTION", Takes.REST), ROOM)
 def me(session: Session, text: str, room: Room) -> None:
     """Say what you do: others see * you waves."""
     check(session, room, text)
-    session.append(room, Kind.DID, text)
+    session.speaking.append(room, Kind.DID, text)
 
 
 @TALK.command("who", ROOM)
