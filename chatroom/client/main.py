@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import stat
 import sys
@@ -41,7 +42,7 @@ WRONG_USAGE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """The console script."""
+    """Ends with a status."""
     _open_standard_files()
     options = read(arguments)
     bugs = _Bugs()
@@ -68,6 +69,7 @@ def _on_screen(options: Namespace, bugs: _Bugs) -> int:
     bugs.tell = screen.bug
     ended: list[int] = []
     restore = screen.terminal.restore
+    _all_is_here()
     on_signals(reactor, face.end, ended.append, at_once=lambda: None, at_last=restore)
     try:
         screen.run(Link(reactor, server, face.conversation))
@@ -87,7 +89,14 @@ def _plain(options: Namespace) -> int:
     terminal = Terminal(shows=os.isatty(1)) if os.isatty(0) else None
     face = PlainFace(reactor, look, terminal=terminal, piped=piped, complain=complain)
     face.conversation = _conversation(options, face)
+    _all_is_here()
     return run(reactor, face, Link(reactor, server, face.conversation), terminal)
+
+
+def _all_is_here() -> None:
+    """What has been imported stays: garbage is looked for in what comes from now on."""
+    gc.freeze()
+    gc.enable()
 
 
 def _server(reactor: Any, options: Namespace) -> Address:

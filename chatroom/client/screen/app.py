@@ -36,6 +36,7 @@ from twisted.internet.defer import Deferred
 
 from ...text import clean_lines
 from .cells import Piece, Row, cut
+from .clusters import Clusters, LineWindow, after_cursor, before_cursor
 from .keys import keys
 from .pane import Pane
 
@@ -105,8 +106,9 @@ class App:
         self._line = Buffer(name="line", completer=completer, history=history, multiline=True)
         self._answer = Buffer(name="answer")
         search = SearchToolbar(text_if_not_searching="", ignore_case=True)
+        clusters = Clusters()
         self._line_control = BufferControl(
-            self._line, [BeforeInput(self._prompt)], search_buffer_control=search.control, preview_search=True
+            self._line, [clusters, BeforeInput(self._prompt)], search_buffer_control=search.control, preview_search=True
         )
         hidden = Condition(lambda: self._hidden)
         self._answer_control = BufferControl(self._answer, [ConditionalProcessor(PasswordProcessor(), hidden)])
@@ -119,9 +121,7 @@ class App:
                 told,
             ),
             ConditionalContainer(Window(self._answer_control, height=1), asking),
-            ConditionalContainer(
-                Window(self._line_control, wrap_lines=True, dont_extend_height=True, height=self._share), ~asking
-            ),
+            ConditionalContainer(LineWindow(self._line_control, clusters, self._share), ~asking),
             search,
             Window(FormattedTextControl(self._bar), height=1, style="class:bar"),
         ])  # fmt: skip
@@ -201,9 +201,13 @@ class App:
         elif words := self._typist.too_long(buffer.text):
             self.hint(words)
         elif not buffer.text.strip():
-            buffer.reset()
+            self._empty()
         elif self._typist.submit(buffer.text):
-            buffer.reset(append_to_history=True)
+            self._empty(keep=True)
+
+    def _empty(self, keep: bool = False) -> None:
+        self._line.reset(append_to_history=keep)
+        self._line.load_history_if_not_yet_loaded()  # now, since the next drawing may come after the next key
 
     def new_line(self) -> None:
         self._line.insert_text("\n")
@@ -214,6 +218,24 @@ class App:
             buffer.complete_previous() if back else buffer.complete_next()
         else:
             buffer.start_completion(insert_common_part=True)
+
+    def back(self) -> None:
+        buffer = self._app.current_buffer
+        if buffer.document.current_line_before_cursor:
+            buffer.cursor_position -= before_cursor(buffer)
+
+    def on(self) -> None:
+        buffer = self._app.current_buffer
+        if buffer.document.current_line_after_cursor:
+            buffer.cursor_position += after_cursor(buffer)
+
+    def take_back(self) -> None:
+        buffer = self._app.current_buffer
+        buffer.delete_before_cursor(before_cursor(buffer))
+
+    def take_on(self) -> None:
+        buffer = self._app.current_buffer
+        buffer.delete(after_cursor(buffer))
 
     def paste(self, text: str) -> None:
         text = clean_lines(text).strip("\n")
@@ -226,7 +248,7 @@ class App:
         if self.asking:
             self._typist.cancel()
         elif self._line.text:
-            self._line.reset()
+            self._empty()
             self._leaving = False
         elif again and self._leaving:
             self._typist.leave()
@@ -238,7 +260,7 @@ class App:
         if self.asking:
             self._typist.cancel()
         elif self._line.text:
-            self._line.delete()
+            self.take_on()
         else:
             self._typist.leave()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 from ...request import Command, Refused
 from ...wire.json import MAX_LINE, MAX_LINES
@@ -29,6 +30,20 @@ AROUND = 500
 
 WAITING = "not sent yet"
 
+LEADING = ("join", "room")
+"""Commands that name a room: what is typed next is meant for that one, though its window is not there yet."""
+
+
+class Held(NamedTuple):
+    """What was typed, and cannot be asked yet."""
+
+    id: str
+    command: Command
+    window: Window
+    """Where it was typed."""
+    led: bool
+    """It is meant for where a request before it leads."""
+
 
 class Asking:
     """Of one conversation."""
@@ -40,7 +55,7 @@ class Asking:
         looks: Looks,
         lookback: Lookback,
         obey: Callable[[Command], bool],
-        tell: Callable[[Said], None],
+        tell: Callable[[Said, Window], None],
     ) -> None:
         """`obey` does what the client does itself, and says whether that was all; `tell` shows what is told here."""
         self._conversation = conversation
@@ -49,9 +64,11 @@ class Asking:
         self._lookback = lookback
         self._obey = obey
         self._tell = tell
-        self._typed: deque[tuple[str, str]] = deque()
-        """Lines with their ids that wait until they can be asked."""
+        self._typed: deque[Held] = deque()
         self._count = 0
+        self._led = False
+        self._asked: dict[str, Window] = {}
+        """Where each was typed."""
         self._shown: dict[str, Window] = {}
         """Where it is shown that something waits."""
         self._away = True
@@ -59,51 +76,79 @@ class Asking:
     @property
     def waiting(self) -> int:
         """Lines and requests without an outcome."""
-        return len(self._typed) + len(self._shown)
+        return len(self._shown)
+
+    @property
+    def held(self) -> bool:
+        """There are lines that cannot be asked yet."""
+        return bool(self._typed)
+
+    def window_of(self, id: str) -> Window | None:
+        """Where that was typed, if it was and the window is still there."""
+        window = self._asked.get(id)
+        return window if window and window in self._windows else None
+
+    def looked(self) -> None:
+        """Another window was chosen: what is typed from now on is meant for that one."""
+        self._led = False
 
     def submit(self, text: str) -> bool:
         """A line was typed, or several that are one message. False when it is to stay where it is."""
-        if len(self._typed) >= TYPED_MOST:
-            self._refuse(f"{TYPED_MOST} lines wait already; one moment")
+        window = self._windows.current
+        try:
+            command = self._parse(text)
+            if command is None or self._obey(command):
+                return True
+        except Refused as refused:
+            self._refuse(refused.words, window)
             return False
-        if not self._conversation.moving:
+        if len(self._typed) >= TYPED_MOST:
+            self._refuse(f"{TYPED_MOST} lines wait already; one moment", window)
+            return False
+        if not (self._typed or self._conversation.moving):
+            self._led = False
             self._conversation.informed()
-        if self._typed or not self._conversation.asks:
-            self._count += 1
-            id = f"typed {self._count}"
-            self._typed.append((id, text))
-            self._show(id, self._windows.current, Command("say", text))
-            return True
-        return self._take(text)
+        led, self._led = self._led, self._led or command.name in LEADING
+        if not self._typed and self._conversation.asks:
+            words = self._take(command, window, led)
+            if words:
+                self._refuse(words, window)
+            return not words
+        self._count += 1
+        id = f"typed {self._count}"
+        self._typed.append(Held(id, command, window, led))
+        self._show(id, window, command)
+        return True
 
     def go_on(self) -> None:
         """More can be asked."""
         while self._typed and self._conversation.asks:
-            id, text = self._typed.popleft()
-            self.settle(id, "" if self._take(text) else "it could not be asked")
+            id, command, window, led = self._typed.popleft()
+            words = self._take(command, window, led)
+            if not self.settle(id, words) and words:
+                self._refuse(words, window)
 
-    def ask(self, command: Command) -> str:
-        """Have it done; raises Refused for what cannot be asked. Tells the id."""
+    def ask(self, command: Command, typed: Window) -> None:
+        """Have it done that was typed there; raises Refused for what cannot be asked."""
         conversation = self._conversation
         id = conversation.ask(command)
         conversation.send()
+        self._asked[id] = typed
         room = str((command.fields or {}).get("room", "")) or conversation.room
-        window = self._windows.get(room.removeprefix("#")) or self._windows.current
         if command.name in LOOKING_BACK:
             self._lookback.ask(id, None)
         if command.name in SHOWN or not conversation.here:
-            self._show(id, window, command)
-        return id
+            self._show(id, self._windows.get(room.removeprefix("#")) or typed, command)
 
     def settle(self, id: str, failed: str = "") -> bool:
         """It has had its outcome. `failed`: why nobody will see it; whether that is told here."""
-        window = self._shown.pop(id, None)
+        window, typed = self._shown.pop(id, None), self._asked.pop(id, None)
         line = window.transcript.done(id) if window else None
         if not (window and line and failed and line.head):
             return False
         line.change(line.text, "class:failed", f"not said: {failed}")
         window.transcript.add(line)
-        return True
+        return typed in (window, None)
 
     def away(self) -> None:
         """The connection is lost: what waits is sent when it is back."""
@@ -131,18 +176,27 @@ class Asking:
 
     # Within
 
-    def _take(self, text: str) -> bool:
-        try:
-            command = Command("say", text) if "\n" in text else TEXT.parse(text.encode(), True)
-            if command is not None and not self._obey(command):
-                self.ask(command)
-        except Refused as refused:
-            self._refuse(refused.words)
-            return False
-        return True
+    def _parse(self, text: str) -> Command | None:
+        text = text.encode(errors="replace").decode()  # a terminal may send what is no UTF-8
+        return Command("say", text) if "\n" in text else TEXT.parse(text.encode(), True)
 
-    def _refuse(self, words: str) -> None:
-        self._tell({"refused": {"code": "not_asked", "words": words}})
+    def _take(self, command: Command, window: Window, led: bool) -> str:
+        """Ask it, for the room of the window in which it was typed; why not, if it cannot be."""
+        conversation = self._conversation
+        talks = conversation.room
+        if not led:
+            conversation.talk_in(window.room)
+        try:
+            self.ask(command, window)
+        except Refused as refused:
+            return refused.words
+        finally:
+            if not led:
+                conversation.talk_in(talks)
+        return ""
+
+    def _refuse(self, words: str, window: Window) -> None:
+        self._tell({"refused": {"code": "not_asked", "words": words}}, window)
 
     def _show(self, id: str, window: Window, command: Command) -> None:
         fields = command.fields or {}

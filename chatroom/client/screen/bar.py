@@ -14,15 +14,17 @@ TOPIC_NARROWEST = 12
 def bar(windows: Windows, width: int, trouble: str, waiting: int) -> list[Piece]:
     """`trouble`: why there is no connection; empty while there is one. `waiting`: so many lines are not sent yet."""
     room = windows.current
-    left = [Piece("class:bar.room", f" {_name(windows, room)} ")]
+    left = [Piece("class:bar.room", cut(f" {_name(windows, room)} ", width))]
     right: list[Piece] = []
     if trouble:
         held = f", {waiting} not sent" if waiting else ""
         words = f" not connected, trying again{held}: {trouble} "
         right.append(Piece("class:bar.trouble", cut(words, max(width - _width(left), 0))))
-    elif room.transcript.looks_back:
-        right.append(Piece("class:bar.dim", " further down: PageDown "))
     free = width - _width(left) - _width(right)
+    down = Piece("class:bar.dim", " further down: PageDown ")
+    if room.transcript.looks_back and not trouble and _width([down]) <= free:
+        right.append(down)
+        free -= _width([down])
     for window in sorted(windows, key=lambda one: (-bool(one.mentions), not one.unread)):
         told = _unread(windows, window)
         if window is not room and told and _width([told]) <= free:

@@ -105,8 +105,7 @@ class ScreenFace:
 
     def away(self, why: str) -> None:
         if not self._trouble:
-            for window in self.windows:
-                window.transcript.mark()
+            self.windows.current.transcript.mark()  # of all others one stopped reading before
         self._trouble = why
         self._lookback.again()
         self._asking.away()
@@ -136,7 +135,7 @@ class ScreenFace:
         return self._asking.too_long(text)
 
     def answer(self, text: str) -> None:
-        self._interview.answer(TEXT.reply(text.encode()) or "")
+        self._interview.answer(TEXT.reply(text.encode(errors="replace")) or "")
 
     def cancel(self) -> None:
         self._interview.cancel()
@@ -144,10 +143,10 @@ class ScreenFace:
     def leave(self, reason: str = "") -> None:
         """At once, though not without what waits for a connection: that is asked about, once."""
         waiting = self._asking.waiting
-        if self._trouble and waiting and not self._warned:
+        if (self._trouble or self._asking.held) and waiting and not self._warned:
             self._warned = True
             lines = "line was" if waiting == 1 else "lines were"
-            self.app.hint(f"{waiting} {lines} not sent yet, for want of a connection; once more leaves without")
+            self.app.hint(f"{waiting} {lines} not sent yet; once more leaves without")
             return
         self.end(reason)
 
@@ -199,6 +198,7 @@ class ScreenFace:
     def show_window(self, window: Window) -> None:
         self.windows.show(window)
         self._room = window.room
+        self._asking.looked()
         self.conversation.talk_in(window.room)
         self.app.redraw()
 
@@ -234,7 +234,7 @@ class ScreenFace:
                 self.windows.show(window)
 
     def _happened(self, said: Said, own: bool) -> None:
-        if self._lookback.takes(said):
+        if self.conversation.here and self._lookback.takes(said):
             return
         if own:
             self._asking.settle(str(said.get("id")))
@@ -244,6 +244,7 @@ class ScreenFace:
             self.app.bell()
 
     def _answered(self, said: Said, id: str) -> None:
+        typed = self._asking.window_of(id)
         self._asking.settle(id)
         self.known.told(said)
         if id in self._silent:
@@ -256,7 +257,7 @@ class ScreenFace:
         for hit in wanted.found if wanted else ():
             line = self._looks.found(hit)
             if line is not None:
-                self.windows.current.transcript.add(line)
+                (typed or self.windows.current).transcript.add(line)
         room = said.get("room")
         if said["answer"] == "join" and isinstance(room, str) and "others" in said:
             window = self._news.came(room, said["others"], said.get("topic", ""))
@@ -266,16 +267,18 @@ class ScreenFace:
             left = self.windows.get(room)
             if left is not None:
                 self.windows.close(left)
+            if self.windows.current.room == HOME:
+                self._tell(said)
         else:
-            self._tell(said)
+            self._tell(said, typed)
 
     def _refused(self, said: Said, id: str, words: str) -> None:
         self._silent.discard(id)
-        wanted = self._lookback.done(id)
+        wanted, typed = self._lookback.done(id), self._asking.window_of(id)
         if wanted is not None and wanted.window is not None:
             self.app.hint(words)
         elif not self._asking.settle(id, words):
-            self._tell(said)
+            self._tell(said, typed)
 
     def _obey(self, command: Command) -> bool:
         """What the client does itself, or asks the person about first."""
@@ -291,7 +294,7 @@ class ScreenFace:
             self.notice("nothing was changed")
             return
         try:
-            self._asking.ask(command)
+            self._asking.ask(command, self.windows.current)
         except Refused as refused:
             self._tell({"refused": {"code": refused.code, "words": refused.words}})
 

@@ -28,6 +28,14 @@ class Actions(Protocol):
     def enter(self) -> None: ...
     def new_line(self) -> None: ...
     def complete(self, back: bool) -> None: ...
+    def back(self) -> None:
+        """To what stands before the cursor."""
+
+    def on(self) -> None: ...
+    def take_back(self) -> None:
+        """What stands before the cursor."""
+
+    def take_on(self) -> None: ...
     def paste(self, text: str) -> None: ...
     def interrupt(self, again: bool) -> None: ...
     def end_of_input(self) -> None: ...
@@ -60,6 +68,24 @@ def keys(actions: Actions) -> KeyBindings:
     @bindings.add("s-tab", filter=talking)
     def _complete_back(event: KeyPressEvent) -> None:
         actions.complete(True)
+
+    @bindings.add("left", filter=here)
+    @bindings.add("c-b", filter=here)
+    def _left(event: KeyPressEvent) -> None:
+        actions.back()
+
+    @bindings.add("right", filter=here)
+    @bindings.add("c-f", filter=here)
+    def _right(event: KeyPressEvent) -> None:
+        actions.on()
+
+    @bindings.add("backspace", filter=here)
+    def _take_back(event: KeyPressEvent) -> None:
+        actions.take_back()
+
+    @bindings.add("delete", filter=here)
+    def _take_on(event: KeyPressEvent) -> None:
+        actions.take_on()
 
     @bindings.add(Keys.BracketedPaste)
     def _paste(event: KeyPressEvent) -> None:

@@ -87,7 +87,7 @@ class Local:
     def _room(self, words: str) -> bool:
         """A window's number, or the name of a room that has one."""
         windows = self._told.windows
-        window = windows.at(int(words)) if words.isdecimal() and words.isascii() else None
+        window = windows.at(int(words)) if words.isdecimal() and words.isascii() and len(words) < 5 else None
         name = words.removeprefix("#").casefold()
         window = window or next((one for one in windows if one.room.casefold() == name and name), None)
         if window is not None:

@@ -48,6 +48,8 @@ class News:
         kind, nick, current = said["event"], str(said.get("nick")), self._windows.current
         room = said.get("room")
         window = (self._windows.get(room) if isinstance(room, str) else None) or current
+        if kind == "announced":  # to everybody, wherever they are
+            window = current
         calls = self._looks.calls_us(said) and not said.get("history")
         match kind:
             case "joined" | "parted" | "left":
@@ -71,7 +73,7 @@ class News:
                 if kind == "set" and said.get("setting") == "topic":
                     window.topic = str(said.get("value", ""))
                 self._tell(said, [window])
-                if kind in TALK and not said.get("history"):
+                if kind in TALK and not said.get("history") and nick not in self._who.nicks:
                     self._spoken(window, nick, calls)
         return calls
 
@@ -83,6 +85,8 @@ class News:
             if talk and ours:
                 window.transcript.read_on()
             if line is not None:
+                if window.room != said.get("room"):
+                    line.position = ""  # which is one in another room's log
                 window.transcript.add(line, counts=talk)
 
     def _moved(self, said: Said, window: Window, kind: str, nick: str) -> None:

@@ -39,8 +39,8 @@ class Paging:
         window = self._windows.current
         if rows < 0:
             window.transcript.down(-rows, width)
-        elif not window.transcript.up(rows, width, height):
-            self._turned = (rows, width, height)
+        elif missing := window.transcript.up(rows, width, height):
+            self._turned = (missing, width, height)
             self._fetch(window)
 
     def to_the_end(self) -> None:

@@ -53,24 +53,34 @@ class Pane(Container):
         screen.height = max(screen.height, top + self.height)
 
     def _draw(self, screen: Screen, row: Row, x: int, y: int) -> None:
-        chars, escapes = screen.data_buffer[y], screen.zero_width_escapes[y]
-        sure = True
+        right = x + self.width
+        before = None
         for cell in row:
-            chars[x] = _char(cell)
-            escape = "" if sure else TO_COLUMN.format(x + 1)
-            if cell.link:
-                escape += link_escape(cell.link)
-            if escape:
-                escapes[x] = escape
-            # How wide several characters together are is for each terminal to say: what follows is put where it belongs.
-            sure = len(cell.text) == 1
-            x += 1
-            if cell.width == 2:
-                chars[x] = _NOTHING
-                x += 1
+            x = put(screen, cell, before, x, y)
+            before = cell
+        if x < right:
+            put(screen, _BLANK, before, x, y)
 
     def get_children(self) -> list[Container]:
         return []
+
+
+def put(screen: Screen, cell: Cell, before: Cell | None, x: int, y: int) -> int:
+    """Draw it there, and tell the column after it. `before`: what it stands behind on its row."""
+    escape = ""
+    if before is not None and len(before.text) > 1:
+        # How wide several characters together are is for each terminal to say: what follows them is put where it belongs,
+        # and drawn whenever they are. To prompt_toolkit brackets in a style mean nothing, but that it is another one.
+        escape = TO_COLUMN.format(x + 1)
+        cell = cell._replace(style=f"{cell.style} [{before.text.encode().hex()}{hash(before.style)}]")
+    if cell.link:
+        escape += link_escape(cell.link)
+    if escape:
+        screen.zero_width_escapes[y][x] = escape
+    screen.data_buffer[y][x] = _char(cell)
+    if cell.width == 2:
+        screen.data_buffer[y][x + 1] = _NOTHING
+    return x + cell.width
 
 
 @lru_cache(CELLS_KNOWN)
@@ -83,3 +93,6 @@ def _char(cell: Cell) -> Char:
 
 _NOTHING = Char("", "")
 """Behind a wide cell."""
+
+_BLANK = Cell(" ", 1, "", "")
+"""At the end of a row."""

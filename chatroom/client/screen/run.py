@@ -16,7 +16,7 @@ from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.styles import BaseStyle
 from twisted.internet import asyncioreactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.python.failure import Failure
 
 from .app import App
@@ -114,9 +114,10 @@ class Screen:
             signal.signal(signal.SIGTSTP, lambda *_: reactor.callFromThread(self.suspend))
             asyncio.get_event_loop().set_exception_handler(self._bug)
             shown = self.app.run(self._began).addErrback(self._failed)
-            # Later, since ClientService cannot be stopped from within its own news that it could not connect.
-            shown.addCallback(lambda _: reactor.callLater(0, close))
+            shown.addCallback(lambda _: face.end())  # the terminal may be gone: who had it leaves the room all the same
             face.ended.addCallback(lambda _: self.app.exit())
+            # Later, since ClientService cannot be stopped from within its own news that it could not connect.
+            gatherResults([shown, face.ended]).addCallback(lambda _: reactor.callLater(0, close))
             link.start()
 
         def close() -> None:
@@ -175,4 +176,5 @@ class Screen:
         self._face.over("this program has a bug, and ends")
 
     def _failed(self, failure: Failure) -> None:
-        self._failure = self._failure or failure
+        if not failure.check(EOFError):  # the terminal is gone
+            self._failure = self._failure or failure

@@ -151,22 +151,22 @@ class Transcript:
             return self.view(width, height)
         return view[-height:] if height > 0 else []
 
-    def up(self, rows: int, width: int, height: int) -> bool:
-        """Look further back; whether there was so much."""
+    def up(self, rows: int, width: int, height: int) -> int:
+        """Look further back; tells how many rows are missing."""
         lines = self._all()
         at, left = self._place(lines, width)
         if at < 0:
-            return False
+            return rows
         above = self._above(lines, at, width, rows + height - left)  # with these, that many are to be seen at the end
         can = min(rows, max(0, above + left - height))
-        short = can < rows
+        missing = rows - can
         while can >= left and at > 0:
             can -= left
             at -= 1
             left = len(self._block(lines, at, width))
         if can or at < len(lines) - 1 or self._bottom:
             self._bottom = (lines[at], len(self._block(lines, at, width)) - left + can)
-        return not short
+        return missing
 
     def down(self, rows: int, width: int) -> None:
         """Look at what is newer."""

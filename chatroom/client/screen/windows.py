@@ -69,9 +69,8 @@ class Windows:
 
     def close(self, window: Window) -> None:
         if len(self._windows) == 1:
-            window.room = HOME
-            window.people.clear()
-            window.topic = ""
+            self.current = Window(HOME)
+            self._windows = [self.current]
             return
         at = self._windows.index(window)
         self._windows.remove(window)
