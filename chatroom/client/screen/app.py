@@ -35,12 +35,12 @@ from prompt_toolkit.widgets import SearchToolbar
 from twisted.internet.defer import Deferred
 
 from ...text import clean_lines
-from .cells import Piece, Row, cut
-from .clusters import Clusters, LineWindow, after_cursor, before_cursor
-from .keys import keys
+from .cells import Piece, Row, cut, rows
+from .clusters import Clusters, LineWindow, after_cursor
+from .keys import Looking, keys
 from .pane import Pane
 
-REDRAW_INTERVAL = 0.03
+REDRAW_INTERVAL = 0.016
 """Seconds between two drawings at least: what comes faster than anybody reads is drawn together."""
 
 ESCAPE_TIMEOUT = 0.1
@@ -54,7 +54,7 @@ MENU_ROWS = 8
 """Completions that are shown at once."""
 
 
-class Typist(Protocol):
+class Typist(Looking, Protocol):
     """Who is told what is typed, and tells what is shown."""
 
     def submit(self, text: str) -> bool:
@@ -73,10 +73,6 @@ class Typist(Protocol):
     def turn(self, rows: int, width: int, height: int) -> None:
         """So many rows up; down, if it is less than none."""
 
-    def to_the_end(self) -> None: ...
-    def window(self, number: int) -> None: ...
-    def beside(self, step: int) -> None: ...
-    def to_unread(self) -> None: ...
     def view(self, width: int, height: int) -> list[Row]: ...
     def bar(self, width: int) -> Sequence[Piece]: ...
     def prompt(self) -> str:
@@ -128,7 +124,7 @@ class App:
         menu = CompletionsMenu(max_height=MENU_ROWS, scroll_offset=1)
         self._app: Application[None] = Application(
             Layout(FloatContainer(body, [Float(menu, xcursor=True, ycursor=True)]), self._line_control),
-            key_bindings=keys(self),
+            key_bindings=keys(self, typist),
             style=DynamicStyle(style),
             include_default_pygments_style=False,
             full_screen=True,
@@ -219,24 +215,6 @@ class App:
         else:
             buffer.start_completion(insert_common_part=True)
 
-    def back(self) -> None:
-        buffer = self._app.current_buffer
-        if buffer.document.current_line_before_cursor:
-            buffer.cursor_position -= before_cursor(buffer)
-
-    def on(self) -> None:
-        buffer = self._app.current_buffer
-        if buffer.document.current_line_after_cursor:
-            buffer.cursor_position += after_cursor(buffer)
-
-    def take_back(self) -> None:
-        buffer = self._app.current_buffer
-        buffer.delete_before_cursor(before_cursor(buffer))
-
-    def take_on(self) -> None:
-        buffer = self._app.current_buffer
-        buffer.delete(after_cursor(buffer))
-
     def paste(self, text: str) -> None:
         text = clean_lines(text).strip("\n")
         if self.asking:
@@ -260,7 +238,7 @@ class App:
         if self.asking:
             self._typist.cancel()
         elif self._line.text:
-            self.take_on()
+            self._line.delete(after_cursor(self._line))
         else:
             self._typist.leave()
 
@@ -270,21 +248,9 @@ class App:
     def suspend(self) -> None:
         self._app.suspend_to_background()
 
-    def turn(self, pages: float) -> None:
+    def turn(self, pages: int) -> None:
         width, height = self._pane.width, self._pane.height
-        self._typist.turn(int(pages * max(1, height - 1)), width, height)
-
-    def to_the_end(self) -> None:
-        self._typist.to_the_end()
-
-    def window(self, number: int) -> None:
-        self._typist.window(number)
-
-    def beside(self, step: int) -> None:
-        self._typist.beside(step)
-
-    def to_unread(self) -> None:
-        self._typist.to_unread()
+        self._typist.turn(pages * max(1, height - 1), width, height)
 
     # What is drawn
 
@@ -307,7 +273,9 @@ class App:
         return f"{lines} lines: Enter says them as one message, Ctrl-C drops them" if lines > 1 else ""
 
     def _shown_hint(self) -> StyleAndTextTuples:
-        return [("class:question" if self.asking else "class:hint", self._told())]
+        told = rows([Piece("", self._told())], self._columns, 0)
+        words = "\n".join("".join(cell.text for cell in row) for row in told)
+        return [("class:question" if self.asking else "class:hint", words)]
 
     def _share(self) -> Dimension:
         return Dimension(min=1, max=max(1, self._app.output.get_size().rows // LINE_SHARE))

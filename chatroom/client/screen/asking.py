@@ -12,6 +12,7 @@ from ...wire.text import TEXT
 from ..core import Conversation
 from ..face import Said
 from ..outbox import LOOKING_BACK, line_of
+from .local import ALIASES
 from .lookback import Lookback
 from .looks import Looks
 from .windows import Window, Windows
@@ -178,7 +179,8 @@ class Asking:
 
     def _parse(self, text: str) -> Command | None:
         text = text.encode(errors="replace").decode()  # a terminal may send what is no UTF-8
-        return Command("say", text) if "\n" in text else TEXT.parse(text.encode(), True)
+        command = Command("say", text) if "\n" in text else TEXT.parse(text.encode(), True)
+        return command and command._replace(name=ALIASES.get(command.name, command.name))
 
     def _take(self, command: Command, window: Window, led: bool) -> str:
         """Ask it, for the room of the window in which it was typed; why not, if it cannot be."""
@@ -203,7 +205,7 @@ class Asking:
         to, text = str(fields.get("to", "")), str(fields.get("text", command.words))
         if command.name == "msg" and not fields:
             to, _, text = command.words.partition(" ")
-        name = command.name if command.name in SHOWN else ""
+        name = command.name if command.name in SHOWN and text.strip() else ""
         line = self._looks.pending(name, to, text if name else f"/{command.name}")
         if not self._conversation.here:
             line.change(line.text, "class:waiting", WAITING)

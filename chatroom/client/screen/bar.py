@@ -7,6 +7,9 @@ from __future__ import annotations
 from .cells import Piece, cut, width_of
 from .windows import HOME, Window, Windows
 
+MORE = 5
+"""Columns in which it is told how many windows are not."""
+
 TOPIC_NARROWEST = 12
 """Columns: less of a topic tells nothing."""
 
@@ -14,30 +17,45 @@ TOPIC_NARROWEST = 12
 def bar(windows: Windows, width: int, trouble: str, waiting: int) -> list[Piece]:
     """`trouble`: why there is no connection; empty while there is one. `waiting`: so many lines are not sent yet."""
     room = windows.current
-    left = [Piece("class:bar.room", cut(f" {_name(windows, room)} ", width))]
-    right: list[Piece] = []
-    if trouble:
-        held = f", {waiting} not sent" if waiting else ""
-        words = f" not connected, trying again{held}: {trouble} "
-        right.append(Piece("class:bar.trouble", cut(words, max(width - _width(left), 0))))
-    free = width - _width(left) - _width(right)
-    down = Piece("class:bar.dim", " further down: PageDown ")
-    if room.transcript.looks_back and not trouble and _width([down]) <= free:
-        right.append(down)
-        free -= _width([down])
-    for window in sorted(windows, key=lambda one: (-bool(one.mentions), not one.unread)):
-        told = _unread(windows, window)
-        if window is not room and told and _width([told]) <= free:
-            left.append(told)
-            free -= _width([told])
-    people = Piece("class:bar.dim", f" {len(room.people)} here ")
-    if room.people and _width([people]) <= free:
-        right.insert(0, people)
-        free -= _width([people])
-    if room.topic and free >= TOPIC_NARROWEST:
-        left.append(Piece("class:bar.dim", cut(f" {room.topic}", free)))
+    shown = {room: cut(f" {_name(windows, room)} ", width)}
+    right = [Piece("class:bar.trouble", f" offline{f', {waiting} not sent' if waiting else ''} ")] if trouble else []
+    free = width - width_of(shown[room])
+    right = [piece._replace(text=cut(piece.text, free)) for piece in right]
+    free -= _width(right)
+    for piece in _present(room):
+        if width_of(piece.text) <= free:
+            right.insert(0, piece)
+            free -= width_of(piece.text)
+    others = [window for window in windows if window is not room]
+    others.sort(key=lambda one: (not one.mentions, not one.unread))
+    for number, window in enumerate(others, 1):
+        told, more = _unread(windows, window), MORE if number < len(others) else 0
+        if width_of(told) + more > free:
+            break
+        shown[window] = told
+        free -= width_of(told)
+    left = [Piece(_style(windows, window), shown[window]) for window in windows if window in shown]
+    hidden = f" +{len(windows) - len(shown)} "
+    if len(shown) < len(windows) and len(hidden) <= free:
+        left.append(Piece("class:bar.dim", hidden))
+        free -= len(hidden)
+    about = f"trying again: {trouble}" if trouble else room.topic
+    if about and free >= TOPIC_NARROWEST:
+        left.append(Piece("class:bar.dim", cut(f" {about}", free)))
         free = width - _width(left) - _width(right)
     return [*left, Piece("class:bar", " " * max(0, free)), *right]
+
+
+def _present(room: Window) -> list[Piece]:
+    """What there is to know of a room, as far as there is space."""
+    transcript = room.transcript
+    new = f"{transcript.below} new below: Alt-End" if transcript.below else "further down: PageDown"
+    told = (
+        [Piece("class:bar.unread" if transcript.below else "class:bar.dim", f" {new} ")]
+        if transcript.looks_back
+        else []
+    )
+    return [*told, Piece("class:bar.dim", f" {len(room.people)} here ")] if room.people else told
 
 
 def _name(windows: Windows, window: Window) -> str:
@@ -45,13 +63,15 @@ def _name(windows: Windows, window: Window) -> str:
     return f"{windows.number(window)}:{name}" if len(windows) > 1 else name
 
 
-def _unread(windows: Windows, window: Window) -> Piece | None:
-    name = _name(windows, window)
-    if window.mentions:
-        return Piece("class:bar.mention", f" {name} {window.unread}! ")
-    if window.unread:
-        return Piece("class:bar.unread", f" {name} {window.unread} ")
-    return Piece("class:bar.dim", f" {name} ")
+def _unread(windows: Windows, window: Window) -> str:
+    unread = f" {window.unread}{'!' if window.mentions else ''}" if window.unread else ""
+    return f" {_name(windows, window)}{unread} "
+
+
+def _style(windows: Windows, window: Window) -> str:
+    if window is windows.current:
+        return "class:bar.room"
+    return "class:bar.mention" if window.mentions else "class:bar.unread" if window.unread else "class:bar.dim"
 
 
 def _width(pieces: list[Piece]) -> int:

@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from ...request import Command, Refused
-from ...wire.text import TEXT
+from ...request import Command
 from ..core import Conversation
 from ..face import Said
-from ..questions import Decided, Dialogue, Interview, Question, before
+from ..questions import Decided, Dialogue
 from .app import App
 from .asking import Asking
 from .bar import bar
 from .cells import Piece, Row
+from .interviewing import Interviewing
 from .known import Known
 from .local import Local
 from .lookback import Lookback
@@ -49,7 +49,6 @@ class ScreenFace:
         self.known = Known(self.windows, self._ask_silently)
         self._local = Local(self, bell)
         self._clock = clock
-        self._interview = Interview(self._put)
         self._lookback = Lookback()
         self._nick = self._room = self._trouble = ""
         self._silent: set[str] = set()
@@ -61,6 +60,7 @@ class ScreenFace:
         self._looks = Looks(conversation)
         self._news = News(self.windows, self._looks, conversation)
         self._paging = Paging(conversation, self.windows, self._looks, self._lookback, app.hint)
+        self._interviewing = Interviewing(conversation, self.windows, app, self._tell)
         self._asking = Asking(conversation, self.windows, self._looks, self._lookback, self._obey, self._tell)
 
     # What the conversation tells
@@ -70,7 +70,7 @@ class ScreenFace:
         self._trouble = ""
         self._became(welcome)
         if not again:
-            self._tell(welcome)
+            self._greet()
         elif was != self._nick:
             self.notice(f"connected again, as {self._nick}")
         self._follow()
@@ -95,10 +95,13 @@ class ScreenFace:
         self.app.redraw()
 
     def question(self, dialogue: Dialogue, decided: Decided) -> bool:
-        self._interview.begin(dialogue, decided)
+        self._interviewing.begin(dialogue, decided)
         return True
 
     def moved(self) -> None:
+        if self._warned:
+            self._warned = False
+            self.app.hint("")
         self._asking.here()
         self._asking.go_on()
         self.app.redraw()
@@ -114,7 +117,7 @@ class ScreenFace:
     def over(self, why: str = "") -> None:
         if self.ended.called:
             return
-        self._interview.end()
+        self._interviewing.end()
         lost = self._asking.waiting
         told = [why] if why else []
         if lost > 0:
@@ -135,10 +138,10 @@ class ScreenFace:
         return self._asking.too_long(text)
 
     def answer(self, text: str) -> None:
-        self._interview.answer(TEXT.reply(text.encode(errors="replace")) or "")
+        self._interviewing.answer(text)
 
     def cancel(self) -> None:
-        self._interview.cancel()
+        self._interviewing.cancel()
 
     def leave(self, reason: str = "") -> None:
         """At once, though not without what waits for a connection: that is asked about, once."""
@@ -155,7 +158,7 @@ class ScreenFace:
         if self._left:
             return
         self._left = True
-        self._interview.end()
+        self._interviewing.end()
         if self.conversation.leave(reason):
             self._clock.callLater(LEAVE_TIMEOUT, self.over)
         else:
@@ -207,6 +210,11 @@ class ScreenFace:
     def notice(self, words: str) -> None:
         self._tell({"notice": words})
 
+    def _greet(self) -> None:
+        current = self.windows.current
+        others = [nick for nick in current.people if nick != self._nick]
+        current.transcript.add(self._looks.welcome(current.room, others, current.topic))
+
     def _tell(self, said: Said, window: Window | None = None) -> None:
         line = self._looks.told(said, now())
         if line is not None:
@@ -240,7 +248,7 @@ class ScreenFace:
             self._asking.settle(str(said.get("id")))
         calls = self._news.happened(said)
         others = said["event"] in TALK and said.get("nick") not in self.conversation.nicks and not said.get("history")
-        if (calls and self._local.bell != "off") or (others and self._local.bell == "all"):
+        if self._local.rings(calls, others):
             self.app.bell()
 
     def _answered(self, said: Said, id: str) -> None:
@@ -271,6 +279,8 @@ class ScreenFace:
                 self._tell(said)
         else:
             self._tell(said, typed)
+            if said["answer"] == "help":
+                self._local.helped(said.get("commands"))
 
     def _refused(self, said: Said, id: str, words: str) -> None:
         self._silent.discard(id)
@@ -282,24 +292,4 @@ class ScreenFace:
 
     def _obey(self, command: Command) -> bool:
         """What the client does itself, or asks the person about first."""
-        if self._local.obey(command):
-            return True
-        dialogue = before(command, self.conversation.nick, self.conversation.account)
-        if dialogue is not None:
-            self._interview.begin(dialogue, self._decided)
-        return dialogue is not None
-
-    def _decided(self, command: Command | None) -> None:
-        if command is None:
-            self.notice("nothing was changed")
-            return
-        try:
-            self._asking.ask(command, self.windows.current)
-        except Refused as refused:
-            self._tell({"refused": {"code": refused.code, "words": refused.words}})
-
-    def _put(self, question: Question | None) -> None:
-        if question is None:
-            self.app.asked()
-        else:
-            self.app.ask(question.words, question.hidden)
+        return self._local.obey(command) or self._interviewing.before(command, self._asking)

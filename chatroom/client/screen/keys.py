@@ -8,15 +8,19 @@ from prompt_toolkit.filters import Condition, is_searching
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 
+from .clusters import after_cursor, before_cursor
+
 WINDOWS = 9
 """Windows that have a key of their own: Alt-1 to Alt-9."""
 
 HELP = """\
-Enter: say it              Alt-Enter: a new line           Tab: complete
-Up, Down: what was typed   Ctrl-R: look for it             Ctrl-L: draw anew
-Alt-1 to 9: a window       Alt-Left, Alt-Right: beside it  Alt-A: where something is new
-PageUp, PageDown: back     Alt-End: to the end             Ctrl-Z: suspend
-Ctrl-C: clears the line; twice on an empty one leaves      Ctrl-D: on an empty line leaves"""
+Enter: say it                     Alt-Enter: a new line
+Tab: complete                     Up, Down, Ctrl-R: what was typed
+Alt-1 to Alt-9: a window          Alt-Left, Alt-Right: beside it
+Alt-A: where something is new     PageUp, PageDown: look back
+Alt-End: back to the newest       Ctrl-L: draw anew
+Ctrl-Z: suspend                   Ctrl-C: clear the line
+Ctrl-D, or Ctrl-C twice, on an empty line: leave"""
 
 
 class Actions(Protocol):
@@ -28,27 +32,25 @@ class Actions(Protocol):
     def enter(self) -> None: ...
     def new_line(self) -> None: ...
     def complete(self, back: bool) -> None: ...
-    def back(self) -> None:
-        """To what stands before the cursor."""
-
-    def on(self) -> None: ...
-    def take_back(self) -> None:
-        """What stands before the cursor."""
-
-    def take_on(self) -> None: ...
     def paste(self, text: str) -> None: ...
     def interrupt(self, again: bool) -> None: ...
     def end_of_input(self) -> None: ...
     def redraw_all(self) -> None: ...
     def suspend(self) -> None: ...
-    def turn(self, pages: float) -> None: ...
+    def turn(self, pages: int) -> None:
+        """So many up; down, if it is less than none."""
+
+
+class Looking(Protocol):
+    """What keys can choose to look at."""
+
     def to_the_end(self) -> None: ...
     def window(self, number: int) -> None: ...
     def beside(self, step: int) -> None: ...
     def to_unread(self) -> None: ...
 
 
-def keys(actions: Actions) -> KeyBindings:
+def keys(actions: Actions, looking: Looking) -> KeyBindings:
     bindings = KeyBindings()
     here = ~is_searching  # Ctrl-R has keys of its own
     talking = here & Condition(lambda: not actions.asking)
@@ -72,20 +74,24 @@ def keys(actions: Actions) -> KeyBindings:
     @bindings.add("left", filter=here)
     @bindings.add("c-b", filter=here)
     def _left(event: KeyPressEvent) -> None:
-        actions.back()
+        buffer = event.current_buffer
+        if buffer.document.current_line_before_cursor:
+            buffer.cursor_position -= before_cursor(buffer)
 
     @bindings.add("right", filter=here)
     @bindings.add("c-f", filter=here)
     def _right(event: KeyPressEvent) -> None:
-        actions.on()
+        buffer = event.current_buffer
+        if buffer.document.current_line_after_cursor:
+            buffer.cursor_position += after_cursor(buffer)
 
     @bindings.add("backspace", filter=here)
     def _take_back(event: KeyPressEvent) -> None:
-        actions.take_back()
+        event.current_buffer.delete_before_cursor(before_cursor(event.current_buffer))
 
     @bindings.add("delete", filter=here)
     def _take_on(event: KeyPressEvent) -> None:
-        actions.take_on()
+        event.current_buffer.delete(after_cursor(event.current_buffer))
 
     @bindings.add(Keys.BracketedPaste)
     def _paste(event: KeyPressEvent) -> None:
@@ -117,22 +123,22 @@ def keys(actions: Actions) -> KeyBindings:
 
     @bindings.add("escape", "end")
     def _to_the_end(event: KeyPressEvent) -> None:
-        actions.to_the_end()
+        looking.to_the_end()
 
     for number in range(1, WINDOWS + 1):
 
         @bindings.add("escape", str(number))
         def _window(event: KeyPressEvent, number: int = number) -> None:
-            actions.window(number)
+            looking.window(number)
 
     for arrow, step in (("left", -1), ("up", -1), ("right", 1), ("down", 1)):
 
         @bindings.add("escape", arrow)
         def _beside(event: KeyPressEvent, step: int = step) -> None:
-            actions.beside(step)
+            looking.beside(step)
 
     @bindings.add("escape", "a")
     def _to_unread(event: KeyPressEvent) -> None:
-        actions.to_unread()
+        looking.to_unread()
 
     return bindings

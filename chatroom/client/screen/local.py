@@ -24,6 +24,10 @@ USAGE = {
 """What is completed and told of them beside the server's own."""
 
 
+ALIASES = {"names": "who", "part": "leave", "query": "msg", "window": "room", "win": "room", "exit": "quit"}
+"""What people type who come from clients for IRC."""
+
+
 class Told(Protocol):
     """Where it is done."""
 
@@ -76,13 +80,21 @@ class Local:
         return True
 
     def _help(self, words: str) -> bool:
-        """Of ours; the server tells of its own."""
+        """Of one of ours; the server tells of its own."""
         name = words.removeprefix("/").lower()
-        if not words:
-            self._told.notice("the screen's own: /keys tells the keys, /bell when it rings, /clear empties this window")
-        elif name in USAGE:
+        if name in USAGE:
             self._told.notice(USAGE[name])
         return name in USAGE
+
+    def helped(self, commands: object) -> None:
+        """The server has told of these."""
+        if isinstance(commands, dict) and len(commands) > 1:
+            own = "of this screen: /keys lists the keys, /bell says when it rings, /clear empties this window"
+            self._told.notice(f"{own}; PageUp looks back")
+
+    def rings(self, calls: bool, talk: bool) -> bool:
+        """Whether the bell does, for what others said (`talk`), perhaps to us (`calls`)."""
+        return (calls and self.bell != "off") or (talk and self.bell == "all")
 
     def _room(self, words: str) -> bool:
         """A window's number, or the name of a room that has one."""

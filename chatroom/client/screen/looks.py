@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 
+from ...wire.words import people
 from ..face import Said
 from ..happened import moment
 from ..look import Who, words_of
@@ -60,6 +62,14 @@ class Looks:
             line.stamp, line.when = f"{line.when:%Y-%m-%d %H:%M} {room}", now()
             line.eid = line.position = ""
         return line
+
+    def welcome(self, room: str, others: Sequence[str], topic: str) -> Line:
+        """Who we are, and where."""
+        where = f"in #{room} with {people(others)}" if others else f"alone in #{room}" if room else "in no room"
+        about = f"\n* Topic of #{room}: {topic}" if topic else ""
+        return Line(
+            now(), (), f"* You are {self._who.nick}, {where}. /help: commands, /keys: keys.{about}", "class:notice"
+        )
 
     def pending(self, name: str, to: str, text: str) -> Line:
         """What was typed, until its outcome is seen: words that are said have a head, commands have none."""

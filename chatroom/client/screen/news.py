@@ -64,7 +64,8 @@ class News:
                 gone = said.get("of")
                 for eid in gone if isinstance(gone, list) else ():
                     window.transcript.remove(str(eid))
-                self._tell(said, [window])
+                if nick not in self._who.nicks or said.get("whom") not in self._who.nicks:  # else it is answered
+                    self._tell(said, [window])
             case _ if kind in OF_PEOPLE:
                 self._tell(said, self._windows.with_person(nick))
                 if kind == "renamed":
@@ -87,7 +88,10 @@ class News:
             if line is not None:
                 if window.room != said.get("room"):
                     line.position = ""  # which is one in another room's log
-                window.transcript.add(line, counts=talk)
+                if said.get("history"):
+                    window.transcript.recall(line)
+                else:
+                    window.transcript.add(line, counts=talk)
 
     def _moved(self, said: Said, window: Window, kind: str, nick: str) -> None:
         """Somebody came, or is in these rooms no more."""

@@ -39,7 +39,9 @@ class Paging:
         window = self._windows.current
         if rows < 0:
             window.transcript.down(-rows, width)
-        elif missing := window.transcript.up(rows, width, height):
+            return
+        seen = len(window.transcript.view(width, height))  # it may not be full yet: nothing is to be passed over
+        if missing := window.transcript.up(min(rows, max(1, seen - 1)), width, height):
             self._turned = (missing, width, height)
             self._fetch(window)
 

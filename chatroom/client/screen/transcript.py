@@ -29,6 +29,8 @@ class Transcript:
     def __init__(self) -> None:
         self.whole = False
         """There is nothing older."""
+        self.below = 0
+        """Lines that came while one looked back."""
         self._lines: list[Line] = []
         self._eids: dict[str, Line] = {}
         self._pending: dict[str, Line] = {}
@@ -53,9 +55,21 @@ class Transcript:
             self._eids[line.eid] = line
         if self._marking and counts:
             self._marked, self._marking = line, False
+        self.below += bool(counts and self._bottom)
         self._lines.append(line)
         if len(self._lines) > (FARTHEST if self._bottom else KEPT) + SPARE:
             self._drop()
+
+    def recall(self, line: Line) -> None:
+        """What was said before we came stands before what was told when we did."""
+        if line.eid in self._eids:
+            return
+        if line.eid:
+            self._eids[line.eid] = line
+        at = len(self._lines)
+        while at and self._lines[at - 1].when > line.when:
+            at -= 1
+        self._lines.insert(at, line)
 
     def moved(self, when: datetime, nick: str, word: str, why: str) -> None:
         """Somebody came or left."""
@@ -165,6 +179,7 @@ class Transcript:
             at -= 1
             left = len(self._block(lines, at, width))
         if can or at < len(lines) - 1 or self._bottom:
+            self.below = self.below if self._bottom else 0
             self._bottom = (lines[at], len(self._block(lines, at, width)) - left + can)
         return missing
 
