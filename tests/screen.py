@@ -77,10 +77,10 @@ class Screen:
         (self._of / "conf").write_text(CONFIGURATION + style)
         left_out = ("TMUX", "TMUX_PANE", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "NO_COLOR", "COLORFGBG", "TZ")
         self._environ = {name: value for name, value in ENVIRONMENT.items() if name not in left_out}
-        self._environ |= {"HOME": str(home), "TZ": "UTC", "PS1": "$ ", **(environ or {})}
+        self._environ |= {"HOME": str(home), "TZ": "UTC", **(environ or {})}
         command = shlex.join([*client, *options])
         script = AROUND.format(of=self._of, command=command)
-        run = ["bash", "--norc", "--noediting"] if shell else ["sh", "-c", script]
+        run = ["env", "PS1=$ ", "bash", "--norc", "--noediting"] if shell else ["sh", "-c", script]
         size_of = ["-x", str(size[0]), "-y", str(size[1])]
         self.tmux("-f", f"{self._of}/conf", "new-session", "-d", *size_of, "-c", str(home), shlex.join(run))
         self._server = int(self.show("pid"))

@@ -303,7 +303,8 @@ class Looking(RuleBasedStateMachine):
 
     def make(self, number: int, words: int) -> Line:
         text = " ".join(f"{number}.{word}" for word in range(words + 1))
-        return Line(MORNING + timedelta(hours=number), (), text, eid=f"e{number}")
+        after = timedelta(minutes=number) if number > 0 else timedelta(hours=number)  # the older ones on several days
+        return Line(MORNING + after, (), text, eid=f"e{number}")
 
     # What happens
 
@@ -372,7 +373,7 @@ class Looking(RuleBasedStateMachine):
         self.transcript.to_the_end()
         assert self.below() == 0
 
-    @rule(width=st.integers(10, 60), height=st.integers(1, 12))
+    @rule(width=st.integers(16, 60), height=st.integers(1, 12))
     def resized(self, width: int, height: int) -> None:
         self.width, self.height = width, height
 

@@ -275,7 +275,7 @@ def test_the_bottom_line_is_just_as_wide_as_the_screen(
 def test_the_bottom_line_tells_the_room_its_topic_who_is_here_and_what_was_not_read(desk: Desk) -> None:
     desk.happens("said", "dev", text="hi")
     desk.happens("said", "ops", text="al?")
-    assert told(desk.windows) == f"{' 1:#lobby  3:#ops 1!  2:#dev 1  of lobby':72} 2 here "
+    assert told(desk.windows) == f"{' 1:#lobby  2:#dev 1  3:#ops 1!  of lobby':72} 2 here "
 
 
 def test_one_room_has_no_number() -> None:
@@ -287,18 +287,29 @@ def test_one_room_has_no_number() -> None:
 
 def test_trouble_and_the_room_s_name_come_first(desk: Desk) -> None:
     desk.happens("said", "ops", text="al?")
-    assert told(desk.windows, 54, "there closed the connection", 2) == (
-        " 1:#lobby  not connected, trying again, 2 not sent: t…"
-    )
-    assert told(desk.windows, 120, "gone", 0).endswith(" not connected, trying again: gone ")
-    assert told(desk.windows, 8, "gone", 2).startswith(" 1:#lob…")
+    assert told(desk.windows, 54, "gone", 2) == " 1:#lobby  3:#ops 1!  +1  2 here  offline, 2 not sent "
+    assert told(desk.windows, 31, "gone", 2) == " 1:#lobby  offline, 2 not sent "
+    assert told(desk.windows, 20, "gone", 2) == " 1:#lobby  offline,…"
+    assert told(desk.windows, 8, "gone", 2) == " 1:#lob…"
+    assert f"{'trying again: gone':20}" in told(desk.windows, 120, "gone", 0)
 
 
 def test_what_calls_us_comes_before_what_is_new_and_that_before_what_is_not(desk: Desk) -> None:
+    desk.lobby.people.clear()
     desk.happens("said", "ops", text="hi")
-    assert told(desk.windows, 22).strip() == "1:#lobby  3:#ops 1"
+    assert told(desk.windows, 27).rstrip() == " 1:#lobby  3:#ops 1  +1"
     desk.happens("said", "dev", text="al?")
-    assert told(desk.windows, 22).strip() == "1:#lobby  2:#dev 1!"
+    assert told(desk.windows, 27).rstrip() == " 1:#lobby  2:#dev 1!  +1"
+
+
+def test_however_many_windows_there_are_it_is_told_how_many_are_not_shown() -> None:
+    windows = Windows()
+    for number in range(100):
+        windows.open(f"r{number}")
+    for width in range(20, 250):
+        shown = told(windows, width).split()
+        names, hidden = [word for word in shown if "#" in word], [word for word in shown if word[0] == "+"]
+        assert len(names) + int(hidden[0] if hidden else 0) == 100 or width < 25
 
 
 def test_of_a_topic_enough_is_shown_or_nothing(desk: Desk) -> None:
@@ -472,8 +483,13 @@ def test_a_window_is_closed_here_only_when_we_are_not_in_the_room(desk: Desk, pl
 
 def test_help_tells_of_our_own_commands_beside_the_server_s(place: Told) -> None:
     assert obeyed(place, ("help", ""), ("help", "/bell"), ("help", "who"), ("keys", "")) == [False, True, False, True]
-    assert all(f"/{name}" in place.notices[0] for name in USAGE)
-    assert place.notices[1] == USAGE["bell"]
+    assert place.notices[0] == USAGE["bell"]
+    local = Local(place, "off")
+    local.helped({"who": {}})
+    local.helped(7)
+    assert len(place.notices) == 2
+    local.helped({"who": {}, "me": {}})
+    assert all(f"/{name}" in place.notices[2] for name in USAGE)
 
 
 def test_the_rest_is_the_server_s(desk: Desk, place: Told) -> None:

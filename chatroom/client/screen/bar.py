@@ -7,9 +7,6 @@ from __future__ import annotations
 from .cells import Piece, cut, width_of
 from .windows import HOME, Window, Windows
 
-MORE = 5
-"""Columns in which it is told how many windows are not."""
-
 TOPIC_NARROWEST = 12
 """Columns: less of a topic tells nothing."""
 
@@ -29,8 +26,8 @@ def bar(windows: Windows, width: int, trouble: str, waiting: int) -> list[Piece]
     others = [window for window in windows if window is not room]
     others.sort(key=lambda one: (not one.mentions, not one.unread))
     for number, window in enumerate(others, 1):
-        told, more = _unread(windows, window), MORE if number < len(others) else 0
-        if width_of(told) + more > free:
+        told, more = _unread(windows, window), f" +{len(others)} " if number < len(others) else ""
+        if width_of(told) + len(more) > free:
             break
         shown[window] = told
         free -= width_of(told)

@@ -72,7 +72,9 @@ def put(screen: Screen, cell: Cell, before: Cell | None, x: int, y: int) -> int:
         # How wide several characters together are is for each terminal to say: what follows them is put where it belongs,
         # and drawn whenever they are. To prompt_toolkit brackets in a style mean nothing, but that it is another one.
         escape = TO_COLUMN.format(x + 1)
-        cell = cell._replace(style=f"{cell.style} [{before.text.encode().hex()}{hash(before.style)}]")
+        # A blank at the end of a row is drawn only if it has a colour.
+        colour = " fg:default" if cell.text == " " else ""
+        cell = cell._replace(style=f"{cell.style}{colour} [{before.text.encode().hex()}{hash(before.style)}]")
     if cell.link:
         escape += link_escape(cell.link)
     if escape:
