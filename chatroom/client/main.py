@@ -75,8 +75,8 @@ def _on_screen(options: Namespace, bugs: _Bugs) -> int:
         screen.run(Link(reactor, server, face.conversation))
     finally:
         bugs.tell = complain
-    if face.why:
-        complain(face.why)
+    for words in [*screen.bugs, *([face.why] if face.why else [])]:
+        complain(words)
     return ended[0] if ended else FAILED if face.why else OK
 
 

@@ -30,6 +30,9 @@ from .typed import Typed, typed_file
 ANSWER_WITHIN = 10.0
 """Seconds in which a terminal tells its background, also over a slow line; what comes later was typed."""
 
+BUGS_TOLD = 3
+"""The first ones, of which the others come."""
+
 AS_IT_WAS = "\x1b[?1049l\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[0m"
 """Leave the alternate screen and bracketed paste, wrap lines, show the cursor, in no colour (xterm control sequences)."""
 
@@ -87,6 +90,8 @@ class Screen:
     def __init__(self, reactor: Any, face: ScreenFace, theme: str, environ: Mapping[str, str]) -> None:
         """`theme`: auto, dark or light."""
         self.terminal = Terminal()
+        self.bugs: list[str] = []
+        """To be told when the screen is gone."""
         self._reactor = reactor
         self._face = face
         self._background = background_from(environ) if theme == "auto" else Background(theme)
@@ -141,12 +146,14 @@ class Screen:
 
         run_in_terminal(stop)
 
-    # Within
-
     def bug(self, words: str) -> None:
         """Something is wrong with this program; the conversation goes on if it can."""
-        self._face.notice(f"this program has a bug: {words}")
-        self.app.redraw()
+        if len(self.bugs) < BUGS_TOLD:
+            self.bugs.append(words)
+            self._face.notice(f"this program has a bug, of which more is told at the end: {words.splitlines()[-1]}")
+            self.app.redraw()
+
+    # Within
 
     def _style(self) -> BaseStyle:
         return style(self._background, self._colours)
