@@ -368,6 +368,22 @@ def test_a_new_nickname_is_known_as_ours(cable: Cable) -> None:
     assert cable.texts() == ["now"]
 
 
+def test_what_is_asked_while_away_is_kept_if_we_have_been_in() -> None:
+    cable = Cable()
+    conversation = cable.conversation
+    assert (conversation.here, conversation.asks) == (False, False)
+    cable.enter()
+    assert (conversation.here, conversation.asks, conversation.takes_more) == (True, True, True)
+    cable.cut()
+    assert (conversation.here, conversation.asks, conversation.takes_more) == (False, True, False)
+    for number in range(WINDOW_REQUESTS):
+        cable.say(str(number))
+    assert not conversation.asks
+    cable.recover()
+    assert (conversation.here, conversation.asks) == (True, True)
+    assert cable.texts() == [*map(str, range(WINDOW_REQUESTS))]
+
+
 # Lost, and back
 
 

@@ -28,8 +28,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from chatroom import __version__
-from chatroom.client.signals import LAST_RESORT
 from chatroom.client.plain import FLUSH_TIMEOUT, LEAVE_TIMEOUT
+from chatroom.client.signals import LAST_RESORT
 
 from .server import ANY_PORT, ENVIRONMENT, PATIENCE, RUN_TWISTD, Person, Server, until
 

@@ -173,6 +173,33 @@ def test_who_is_in_no_room_comes_back_to_none_and_may_ask(cable: Rooms) -> None:
     assert cable.codes() == ["not_in_room", "not_in_room"]
 
 
+def test_talk_goes_where_the_face_says_whatever_the_server_thinks(cable: Rooms) -> None:
+    conversation = cable.conversation
+    conversation.talk_in("lobby")
+    assert (conversation.room, conversation.moving, conversation.asks) == ("lobby", False, True)
+    cable.type("one", "/who", "/me waves")
+    cable.cut()
+    conversation.talk_in("dev")
+    conversation.ask(Command("say", "two"))
+    conversation.ask(Command("who"))
+    conversation.talk_in("lobby")
+    cable.recover()
+    cable.type("three")
+    cable.go_on()
+    assert (cable.texts(), cable.texts("dev")) == (["one", "three"], ["two"])
+    answers = [said["words"] for said in cable.face.of("answer") if said["answer"] == "who"]
+    assert [words.split(":")[0] for words in answers] == ["2 in #lobby", "2 in #dev"]
+    assert cable.told("did")[0]["room"] == "lobby"
+
+
+def test_who_says_that_they_talk_where_they_are_not_is_refused(cable: Rooms) -> None:
+    for room in ("attic", ""):
+        cable.conversation.talk_in(room)
+        with pytest.raises(Refused, match="not_in_room"):
+            cable.conversation.ask(Command("say", "nobody hears this"))
+    assert cable.conversation.under_way == 0
+
+
 @pytest.mark.parametrize("line", ["/join no room", "/join", "/leave attic", "/room"])
 def test_what_is_refused_or_moves_nothing_changes_nothing(cable: Rooms, line: str) -> None:
     cable.type(line)

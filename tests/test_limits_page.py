@@ -23,6 +23,15 @@ PAGE = HERE.parent / "docs" / "limits.md"
 
 NO_LIMITS = {
     "client.address.PORT": "where servers listen",
+    "client.screen.asking.AROUND": "what is reckoned for a request beside its words",
+    "client.screen.asking.LONGEST_CHARACTER": "what is reckoned for a character",
+    "client.screen.background.MIDDLE": "between dark and light",
+    "client.screen.hyperlinks.ID_BYTES": "of a digest",
+    "client.screen.hyperlinks.LINKS_KNOWN": "only for speed: nothing is different past it",
+    "client.screen.line.INDENT": "a width",
+    "client.screen.palette.NICKS": "colours there are",
+    "client.screen.pane.CELLS_KNOWN": "only for speed: nothing is different past it",
+    "client.screen.typed.ALIKE": "a likeness",
     "client.main.STAMP_BYTES": "chance in names",
     "client.main.WRONG_USAGE": "an exit status",
     "control.asking.STAMP_BYTES": "chance in names",

@@ -8,6 +8,7 @@ import asyncio
 import re
 from collections.abc import Callable, Coroutine
 from io import StringIO
+from time import monotonic
 
 import pytest
 from prompt_toolkit.data_structures import Size
@@ -16,7 +17,8 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output.vt100 import Vt100_Output
 
 from chatroom.client.questions import Dialogue, Question
-from chatroom.client.screen.app import App
+from chatroom.client.screen.app import ESCAPE_TIMEOUT, LINE_SHARE, MENU_ROWS, REDRAW_INTERVAL, App
+from chatroom.client.screen.clusters import LONGEST_CLUSTER
 from chatroom.client.screen.completing import Names
 from chatroom.client.screen.keys import HELP, WINDOWS
 from chatroom.client.screen.palette import Background, style
@@ -34,6 +36,7 @@ CTRL_C, CTRL_D, CTRL_L = "\x03", "\x04", "\x0c"
 PAGE_UP, PAGE_DOWN, ALT_END = "\x1b[5~", "\x1b[6~", "\x1b\x1b[F"
 ALT_LEFT, ALT_RIGHT = "\x1b[1;3D", "\x1b[1;3C"
 COLUMNS, ROWS = 80, 12
+MARK = "\u0301"
 
 
 class Stage:
@@ -303,6 +306,58 @@ def test_a_screen_of_any_size_is_drawn(size: Size) -> None:
 def test_up_and_down_with_alt_do_the_same(key: str) -> None:
     async def script(stage: Stage) -> None:
         await stage.keys(key, until=lambda: stage.desk.looks_at == "lobby")
+
+    play(script)
+
+
+def test_what_is_typed_takes_its_share_of_the_screen_and_no_more() -> None:
+    async def script(stage: Stage) -> None:
+        stage.app.text = "\n".join(f"typed {number}" for number in range(30))
+        assert plain(await stage.draw()).count("typed ") == ROWS // LINE_SHARE
+
+    play(script)
+
+
+def test_so_many_completions_are_shown_at_once() -> None:
+    async def script(stage: Stage) -> None:
+        stage.size = Size(40, COLUMNS)
+        await stage.keys("/", TAB, until=lambda: " /bell " in plain(stage.drawn.getvalue()))
+        names = stage.desk.seen.known.commands
+        drawn = plain(await stage.draw())
+        assert sum(f" /{name} " in drawn for name in names) == MENU_ROWS < len(names)
+
+    play(script)
+
+
+def test_what_comes_faster_than_anybody_reads_is_drawn_together() -> None:
+    async def script(stage: Stage) -> None:
+        began = monotonic()
+        for number in range(300):
+            await stage.keys("x", until=lambda number=number: len(stage.app.text) > number)  # type: ignore[misc]
+        drawn = stage.drawn.getvalue().count("\x1b[?25l")  # the cursor is hidden meanwhile
+        assert drawn <= (monotonic() - began) / REDRAW_INTERVAL + 3
+
+    play(script)
+
+
+def test_escape_alone_is_a_key_after_a_while() -> None:
+    async def script(stage: Stage) -> None:
+        stage.app.hint("until the next key")
+        began = monotonic()
+        await stage.keys(ALT, until=lambda: True)
+        while "until the next key" in await stage.draw():
+            pass
+        assert monotonic() - began >= ESCAPE_TIMEOUT
+
+    play(script)
+
+
+def test_a_character_of_very_many_is_taken_away_in_parts() -> None:
+    async def script(stage: Stage) -> None:
+        stage.app.text = f"e{MARK * LONGEST_CLUSTER}x"
+        await stage.keys("\x01", CTRL_D, until=lambda: stage.app.text == f"{MARK}x")
+        stage.app.text = f"e{MARK * (LONGEST_CLUSTER - 1)}x"
+        await stage.keys("\x01", CTRL_D, until=lambda: stage.app.text == "x")
 
     play(script)
 

@@ -156,7 +156,7 @@ def test_scripts_without_blanks_end_a_row_behind_any_character(text: str, width:
         assert width - width_of(row) < 2
 
 
-@given(WORDS, st.integers(40, 80), st.text("abc/?=&-", max_size=19))
+@given(WORDS, st.integers(40 + INDENT, 80), st.text("abc/?=&-", max_size=19))
 def test_a_link_that_fits_on_a_row_is_not_broken(words: list[str], width: int, path: str) -> None:
     url = f"{URL}{path}x"
     found = rows(linked(f"{' '.join(words)} {url} {' '.join(words)}", ""), width, INDENT)

@@ -12,6 +12,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from chatroom.client.screen.run import BUGS_TOLD
+
 from .screen import CLIENT, PLAIN, SIZES, Screen, friend
 from .server import ENVIRONMENT, PATIENCE, Person, Server, until
 from .support import needs
@@ -174,7 +176,9 @@ def test_a_bug_is_told_when_the_screen_is_gone(server: Server, bob: Person, tmp_
     bob.expect(r"alice left\r\n")
 
 
-def test_a_bug_in_what_comes_is_told_in_the_window(server: Server, bob: Person, tmp_path: Path) -> None:
+def test_the_first_bugs_in_what_comes_are_told_in_the_window_and_at_the_end(
+    server: Server, bob: Person, tmp_path: Path
+) -> None:
     flag = tmp_path / "from now on"
     bug = "from chatroom.client.screen.news import News as Broken; name = 'happened'"
     program = BREAK.format(bug=bug, flag=str(flag))
@@ -182,14 +186,16 @@ def test_a_bug_in_what_comes_is_told_in_the_window(server: Server, bob: Person, 
         alice.expect("You are alice")
         alice.type("half a line")
         flag.touch()
-        bob.say("a word")
-        alice.expect("a bug that the test wants")
+        for number in range(BUGS_TOLD + 1):
+            bob.say(f"word {number}")
+        alice.expect(rf"(?s)(.*a bug that the test wants){{{BUGS_TOLD}}}")
         flag.unlink()
         bob.say("another word")
         alice.expect("bob: another word$")
         alice.expect_typed("half a line")
         alice.kill(signal.SIGTERM)
         assert alice.gone() == 128 + signal.SIGTERM
+        assert alice.tmux("capture-pane", "-p", "-S", "-").count("RuntimeError: a bug that the test wants") == BUGS_TOLD
     bob.expect(r"alice left\r\n")
 
 
