@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import re
 from collections.abc import Callable, Coroutine
 from io import StringIO
 from time import monotonic
@@ -241,6 +242,25 @@ def test_what_is_pasted_is_one_message_of_several_lines_and_told_before() -> Non
         stage.desk.go_on()
         assert stage.desk.texts("dev") == ["one\ntwo\nthree"]
         await stage.keys("a", ALT, ENTER, "b", until=lambda: stage.app.text == "a\nb")
+
+    play(script)
+
+
+def test_a_password_among_what_is_pasted_is_told_of() -> None:
+    async def script(stage: Stage) -> None:
+        text = "hello\n/login al correct horse"
+        await stage.keys(f"\x1b[200~{text}\x1b[201~", until=lambda: stage.app.text == text)
+        assert "2 lines, with what looks like a password: Enter" in await stage.draw()
+
+    play(script)
+
+
+def test_what_follows_an_emoji_in_a_topic_stands_in_its_column() -> None:
+    async def script(stage: Stage) -> None:
+        family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"  # three characters, and two that join them: two columns
+        stage.desk.seen.windows.current.topic = f"{family} at home"
+        column = len(" 1:#lobby  2:#dev  ") + 2 + 1
+        assert re.search(rf"{family}(\x1b\[[\d;]*m)*\x1b\[{column}G", await stage.draw())
 
     play(script)
 

@@ -193,6 +193,18 @@ def test_who_is_put_out_is_told_of_once_and_we_are_in_that_room_no_more(desk: De
     assert [window.room for window in desk.windows] == ["lobby", "dev", "ops"]
 
 
+def test_who_comes_back_into_a_room_finds_no_gap_in_it(desk: Desk) -> None:
+    desk.happens("said", "dev", text="before", eid="e1")
+    desk.happens("parted", "dev", "al", put_out=True)
+    desk.news.came("dev", ["al", "bo"], "")
+    desk.happens("said", "dev", text="after", eid="e3", history=True)
+    assert shown(desk.dev) == ["bo: after"]
+    assert not desk.dev.transcript.whole
+    desk.happens("said", "lobby", text="here all the time", eid="e4")
+    desk.news.came("lobby", ["al", "bo"], "")
+    assert shown(desk.lobby) == ["bo: here all the time"]
+
+
 def test_after_a_restart_those_are_here_who_are_told(desk: Desk) -> None:
     desk.happens("started", "dev", "", members=["al"])
     assert [*desk.dev.people] == ["al"]

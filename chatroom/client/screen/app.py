@@ -35,10 +35,11 @@ from prompt_toolkit.widgets import SearchToolbar
 from twisted.internet.defer import Deferred
 
 from ...text import clean_lines
-from .cells import Piece, Row, cut, rows
+from .cells import Piece, Row, cells, cut, rows
 from .clusters import Clusters, LineWindow, after_cursor
 from .keys import Looking, keys
 from .pane import Pane
+from .typed import is_secret
 
 REDRAW_INTERVAL = 0.016
 """Seconds between two drawings at least: what comes faster than anybody reads is drawn together."""
@@ -119,7 +120,7 @@ class App:
             ConditionalContainer(Window(self._answer_control, height=1), asking),
             ConditionalContainer(LineWindow(self._line_control, clusters, self._share), ~asking),
             search,
-            Window(FormattedTextControl(self._bar), height=1, style="class:bar"),
+            Pane(self._bar, rows=1),
         ])  # fmt: skip
         menu = CompletionsMenu(max_height=MENU_ROWS, scroll_offset=1)
         self._app: Application[None] = Application(
@@ -257,8 +258,8 @@ class App:
     def _prompt(self) -> StyleAndTextTuples:
         return [("class:prompt", f"{cut(self._typist.prompt(), self._columns // 3)}> ")]
 
-    def _bar(self) -> StyleAndTextTuples:
-        return [(piece.style, piece.text) for piece in self._typist.bar(self._columns)]
+    def _bar(self, width: int, height: int) -> list[Row]:
+        return [[cell for piece in self._typist.bar(width) for cell in cells(piece)]]
 
     def _told(self) -> str:
         """What is told about the line, or asked."""
@@ -270,7 +271,8 @@ class App:
         if words := self._typist.too_long(text):
             return words
         lines = text.count("\n") + 1
-        return f"{lines} lines: Enter says them as one message, Ctrl-C drops them" if lines > 1 else ""
+        secret = ", with what looks like a password" if is_secret(text) else ""
+        return f"{lines} lines{secret}: Enter says them as one message, Ctrl-C drops them" if lines > 1 else ""
 
     def _shown_hint(self) -> StyleAndTextTuples:
         told = rows([Piece("", self._told())], self._columns, 0)

@@ -35,6 +35,10 @@ class News:
                 window.people.clear()
 
     def came(self, room: str, people: object, topic: object) -> Window:
+        """We are in that room, with these people."""
+        known = self._windows.get(room)
+        if known is not None and not known.people:
+            known.transcript.clear()  # we have been away: between what is kept and what comes there would be a gap
         window = self._windows.open(room)
         named = people if isinstance(people, list) else ()
         window.people = dict.fromkeys([*map(str, named), self._who.nick])

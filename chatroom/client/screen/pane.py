@@ -22,9 +22,10 @@ TO_COLUMN = "\x1b[{}G"
 class Pane(Container):
     """What is looked at, at the bottom of its place."""
 
-    def __init__(self, view: Callable[[int, int], list[Row]]) -> None:
-        """`view` tells the rows for a width and a height."""
+    def __init__(self, view: Callable[[int, int], list[Row]], rows: int | None = None) -> None:
+        """`view` tells the rows for a width and a height. `rows`: its own height; None for all that others leave."""
         self._view = view
+        self._rows = rows
         self.width, self.height = 80, 24
         """As it was last drawn."""
 
@@ -34,7 +35,7 @@ class Pane(Container):
         return Dimension()
 
     def preferred_height(self, width: int, max_available_height: int) -> Dimension:
-        return Dimension()
+        return Dimension() if self._rows is None else Dimension.exact(self._rows)
 
     def write_to_screen(
         self,
