@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import re
 from collections.abc import Callable, Coroutine
 from io import StringIO
 from time import monotonic
