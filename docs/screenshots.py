@@ -121,7 +121,7 @@ def away(server: Server, enter: Enter) -> Screen:
     hears(alice, bob, "I restart the server now, back in a minute")
     says(alice, "go ahead")
     server.kill()
-    alice.expect("not connected")
+    alice.expect("offline")
     says(alice, "meanwhile: who writes the release notes?", "not sent yet")
     return types(alice, "I could do it to")
 
