@@ -5,6 +5,7 @@ A real server in memory, a cable that the test cuts at any byte, and clocks that
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -518,6 +519,27 @@ def step(name: str, *values: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[
 
 
 BYTES = st.one_of(st.integers(1, 300), st.just(EVERYTHING))
+
+
+@pytest.mark.parametrize("odd", [["x"], {}, 1, True])
+@pytest.mark.parametrize("name", ["nick", "room", "new"])
+def test_an_event_whose_names_are_no_names_is_none(name: str, odd: object) -> None:
+    cable = Cable().enter()
+    said = {
+        "event": "renamed",
+        "room": "lobby",
+        "nick": "bot",
+        "new": "robot",
+        "position": "1",
+        "eid": ["x"],
+        "id": [1],
+    }
+    shown = len(cable.face.said)
+    cable.conversation.received(json.dumps({**said, name: odd}).encode())
+    assert (cable.conversation.nick, len(cable.face.said)) == ("bot", shown)
+    cable.conversation.received(json.dumps(said).encode())
+    assert (cable.conversation.nick, len(cable.face.said)) == ("robot", shown + 1)
+
 
 STEPS = st.lists(
     st.one_of(

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from OpenSSL.SSL import Error as TLSError
+from OpenSSL.SSL import SysCallError
 from twisted.internet.error import ConnectError, ConnectionDone, DNSLookupError
 from twisted.internet.error import TimeoutError as Late
 from twisted.internet.task import Clock
@@ -19,6 +21,7 @@ from chatroom.client.address import PORT, address, trouble
 from chatroom.client.core import Conversation
 from chatroom.client.identity import Identity
 from chatroom.client.look import Look
+from chatroom.client.main import complain
 from chatroom.client.options import read
 from chatroom.client.plain import FAILED, FLUSH_TIMEOUT, HINT, LEAVE_TIMEOUT, OK, PATIENCE, PlainFace
 from chatroom.wire.json import MAX_LINE
@@ -695,6 +698,14 @@ def test_time_stamps_are_local() -> None:
     assert desk.shown() == "[10:12] al: hi\n[10:12] al: hi\n[10:12] * so\n"
 
 
+@pytest.mark.parametrize("json_lines", [True, False])
+def test_what_was_said_and_comes_back_as_history_is_not_shown_a_second_time(json_lines: bool) -> None:
+    desk = Desk(json_lines=json_lines).welcome()
+    desk.type("hello")
+    desk.tell({"event": "said", "room": "lobby", "nick": "bot", "text": "hello", "id": "c-1", "history": True})
+    assert (desk.shown(), desk.conversation.under_way) == ("", 0)
+
+
 def test_json_is_one_object_a_line_with_one_s_own_and_without_the_token() -> None:
     desk = Desk(json_lines=True)
     desk.server = Server()
@@ -758,6 +769,12 @@ def test_an_endpoint_that_would_take_any_certificate_is_refused() -> None:
         (Late(), "there does not answer"),
         (ConnectError(osError=2), f"there: {os.strerror(2)}"),
         (ConnectionDone(), "there closed the connection"),
+        (
+            TLSError([("SSL routines", "", "wrong version number")]),
+            "there does not speak TLS as we do: wrong version number",
+        ),
+        (SysCallError(-1, "Unexpected EOF"), "there does not speak TLS as we do: Unexpected EOF"),
+        (TLSError(), "there does not speak TLS as we do: Error"),
         (RuntimeError("odd"), "there: odd"),
         (RuntimeError(), "there: RuntimeError"),
     ],
@@ -770,3 +787,8 @@ def test_without_arguments_it_is_this_machine() -> None:
     options = read([])
     assert (options.server, options.nick, options.rooms) == ("localhost:6000", None, [])
     assert read(["--room", "#attic", "--room", "dev"]).rooms == ["attic", "dev"]
+
+
+def test_what_is_told_beside_the_conversation_steers_no_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    complain("the server \x1b[31msaid\x07\u202e \ud800no\nTraceback:\n  of this program")
+    assert capfd.readouterr().err == "chatroom: the server [31msaid no\nTraceback:\n  of this program\n"

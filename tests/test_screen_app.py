@@ -7,21 +7,25 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Coroutine
+from errno import EBADF, EIO
 from io import StringIO
-from time import monotonic
 
 import pytest
 from prompt_toolkit.data_structures import Size
+from prompt_toolkit.document import Document
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import PipeInput, create_pipe_input
+from prompt_toolkit.layout import BufferControl
+from prompt_toolkit.layout.processors import Transformation, TransformationInput
 from prompt_toolkit.output.vt100 import Vt100_Output
 
 from chatroom.client.questions import Dialogue, Question
 from chatroom.client.screen.app import ESCAPE_TIMEOUT, LINE_SHARE, MENU_ROWS, REDRAW_INTERVAL, App
-from chatroom.client.screen.clusters import LONGEST_CLUSTER
+from chatroom.client.screen.clusters import CHARACTERS_KNOWN, LONGEST_CLUSTER, PLACES, Clusters
 from chatroom.client.screen.completing import Names
 from chatroom.client.screen.keys import HELP, WINDOWS
 from chatroom.client.screen.palette import Background, style
+from chatroom.client.screen.run import is_gone
 from chatroom.request import Command
 from chatroom.wire.json import MAX_LINE
 
@@ -164,6 +168,10 @@ def test_a_question_is_answered_unseen_and_the_half_typed_line_waits() -> None:
         await stage.keys(PASSWORD, until=lambda: "*" * len(PASSWORD) in stage.drawn.getvalue())
         await stage.keys(ENTER, until=lambda: bool(decided))
         assert decided == [Command("login", f"bot {PASSWORD}")]
+        # Until the server has looked at it, what is typed may be the answer to another question.
+        await stage.keys("too early", ENTER, until=lambda: "*" * len("too early") in stage.drawn.getvalue())
+        assert (stage.app.text, stage.app.asking, "too early" in stage.drawn.getvalue()) == ("half", True, False)
+        stage.desk.cut()
         assert (stage.app.text, stage.app.asking) == ("half", False)
         assert PASSWORD not in await stage.draw()
         assert PASSWORD not in stage.drawn.getvalue()
@@ -181,6 +189,78 @@ def test_a_question_need_not_be_answered(key: str) -> None:
         assert not stage.desk.is_over()
 
     play(script)
+
+
+DELETING = ["\x15", "\x01\x0b", "\x17", "\x01\x1bd", "\x1b\x7f", "\x00\x01\x1bw\x15", "\x00\x01\x17"]
+"""Ctrl-U, Ctrl-K from the beginning, Ctrl-W, Alt-D, Alt-Backspace; Alt-W and Ctrl-W with all of it selected."""
+
+
+@pytest.mark.parametrize("deleting", DELETING)
+def test_what_is_deleted_of_an_answer_is_not_to_be_had_again(deleting: str) -> None:
+    async def script(stage: Stage) -> None:
+        await stage.keys("/register", ENTER, until=lambda: stage.app.asking)
+        await stage.keys(PASSWORD, deleting, CTRL_C, until=lambda: not stage.app.asking)
+        await stage.keys("\x19", "!", until=lambda: stage.app.text.endswith("!"))
+        assert stage.app.text == "!"
+        await stage.keys("\x15", "\x19\x19", until=lambda: stage.app.text == "!!")
+
+    play(script)
+
+
+def test_an_answer_is_not_found_again_in_the_next_question() -> None:
+    decided: list[Command | None] = []
+
+    def dialogue() -> Dialogue:
+        yield Question("password?", hidden=True)
+        return Command("login", (yield Question("again?")))
+
+    async def script(stage: Stage) -> None:
+        stage.desk.seen.question(dialogue(), decided.append)
+        await stage.keys(PASSWORD, "\x0f", ENTER, until=lambda: "again?" in stage.drawn.getvalue())
+        found = UP, "\x10", "\x1b<", "\x12", "\x1b.", "\x1f"  # Ctrl-P, Alt-<, Ctrl-R, Alt-. and undoing
+        await stage.keys(*found, "ok", ENTER, until=lambda: bool(decided))
+        assert decided == [Command("login", "ok")]
+
+    play(script)
+
+
+def test_no_key_throws_the_line_away_unsaid_or_keeps_what_is_typed_to_type_it_again() -> None:
+    async def script(stage: Stage) -> None:
+        await stage.keys("half", "\x0f", ALT, "#", "!", until=lambda: stage.app.text == "half!")
+        await stage.keys("\x18(", "ab", "\x18)", "\x18e", "!", until=lambda: stage.app.text == "half!ab!")
+        assert stage.held == 0
+
+    play(script)
+
+
+def test_letters_that_are_one_in_some_scripts_are_drawn_and_taken_away_one_by_one() -> None:
+    async def script(stage: Stage) -> None:
+        for text in ("राष्ट्रीय", "\u1100\u1100\u1161", "\u0930\u093e\u093e"):
+            stage.app.text = text
+            assert text in plain(await stage.draw())
+        stage.app.text = "राष्ट्रीय"
+        await stage.keys("\x7f\x7f", until=lambda: stage.app.text == "राष्ट्")
+        await stage.keys("\x01", CTRL_D, until=lambda: stage.app.text == "ष्ट्")
+
+    play(script)
+
+
+def test_what_the_server_calls_us_steers_no_terminal() -> None:
+    async def script(stage: Stage) -> None:
+        stage.desk.conversation.received(
+            b'{"event": "renamed", "nick": "bot", "new": "b\\u001b[31mo\\u202et", "room": "dev", "position": "9"}'
+        )
+        assert "b[31mot>" in plain(await stage.draw())
+        assert "\u202e" not in stage.drawn.getvalue()
+
+    play(script)
+
+
+@pytest.mark.parametrize(
+    ("error", "gone"), [(EOFError(), True), (OSError(EIO, ""), True), (OSError(EBADF, ""), False), (KeyError(), False)]
+)
+def test_a_terminal_that_is_gone_is_no_bug(error: BaseException, gone: bool) -> None:
+    assert is_gone(error) is gone
 
 
 def test_ctrl_c_clears_the_line_and_twice_on_an_empty_one_leaves() -> None:
@@ -281,10 +361,11 @@ def test_what_is_too_long_is_told_before_it_is_said_and_stays() -> None:
     play(script)
 
 
-def test_what_is_refused_here_stays_to_be_mended() -> None:
+def test_what_is_refused_here_comes_back_with_up_to_be_mended() -> None:
     async def script(stage: Stage) -> None:
         await stage.keys("/bell loud", ENTER, until=lambda: stage.desk.shown()[-1].startswith("! it is /bell"))
-        assert stage.app.text == "/bell loud"
+        assert stage.app.text == ""  # or what is typed next would stand behind it
+        await stage.keys(UP, until=lambda: stage.app.text == "/bell loud")
 
     play(script)
 
@@ -350,11 +431,16 @@ def test_so_many_completions_are_shown_at_once() -> None:
 
 def test_what_comes_faster_than_anybody_reads_is_drawn_together() -> None:
     async def script(stage: Stage) -> None:
-        began = monotonic()
-        for number in range(300):
-            await stage.keys("x", until=lambda number=number: len(stage.app.text) > number)  # type: ignore[misc]
-        drawn = stage.drawn.getvalue().count("\x1b[?25l")  # the cursor is hidden meanwhile
-        assert drawn <= (monotonic() - began) / REDRAW_INTERVAL + 3
+        application = stage.app._app
+        assert application.min_redraw_interval == REDRAW_INTERVAL  # which is prompt_toolkit's to keep
+        for burst in "abc":
+            before = application.render_counter
+            for number in range(300):
+                stage.desk.seen.notice(f"{number} {burst * 50}")
+                stage.app.redraw()
+            await stage.wait(lambda before=before: application.render_counter > before)  # type: ignore[misc]
+            assert application.render_counter == before + 1
+            assert burst * 50 in stage.drawn.getvalue()
 
     play(script)
 
@@ -362,11 +448,11 @@ def test_what_comes_faster_than_anybody_reads_is_drawn_together() -> None:
 def test_escape_alone_is_a_key_after_a_while() -> None:
     async def script(stage: Stage) -> None:
         stage.app.hint("until the next key")
-        began = monotonic()
+        assert stage.app._app.ttimeoutlen == ESCAPE_TIMEOUT  # which is prompt_toolkit's to wait
         await stage.keys(ALT, until=lambda: True)
+        assert "until the next key" in await stage.draw()  # it may be the beginning of another
         while "until the next key" in await stage.draw():
             pass
-        assert monotonic() - began >= ESCAPE_TIMEOUT
 
     play(script)
 
@@ -379,6 +465,33 @@ def test_a_character_of_very_many_is_taken_away_in_parts() -> None:
         await stage.keys("\x01", CTRL_D, until=lambda: stage.app.text == "x")
 
     play(script)
+
+
+def drawn_by(clusters: Clusters, text: str, style: str = "") -> Transformation:
+    control, document = BufferControl(), Document(text)
+    return clusters.apply_transformation(
+        TransformationInput(control, document, 0, lambda at: at, [(style, text)], 80, 5)
+    )
+
+
+def test_a_typed_line_is_looked_through_once_until_it_changes() -> None:
+    clusters = Clusters()
+    first = drawn_by(clusters, "漢字e\u0301")
+    assert drawn_by(clusters, "another 漢") is not first
+    assert drawn_by(clusters, "漢字e\u0301") is first
+    assert drawn_by(clusters, "漢字e\u0301", "class:selected") is not first
+    longest = drawn_by(clusters, "漢" * CHARACTERS_KNOWN)
+    assert drawn_by(clusters, "漢" * CHARACTERS_KNOWN) is longest
+    assert drawn_by(clusters, "漢字e\u0301") is not first
+    assert drawn_by(clusters, "漢" * CHARACTERS_KNOWN) is not longest
+
+
+def test_icons_of_fonts_are_drawn_as_they_are_and_so_is_what_stands_for_others() -> None:
+    clusters = Clusters()
+    assert drawn_by(clusters, "\U000f0001").fragments == [("", "\U000f0001")]
+    for places in PLACES:
+        (_, place), (_, other) = drawn_by(clusters, chr(places[0]) + chr(places[-1])).fragments  # type: ignore[misc]
+        assert [clusters.cells[drawn].text for drawn in (place, other)] == [chr(places[0]), chr(places[-1])]
 
 
 def test_the_keys_that_are_told_are_those_there_are() -> None:

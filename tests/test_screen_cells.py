@@ -5,14 +5,16 @@ from __future__ import annotations
 import tracemalloc
 from datetime import UTC, datetime
 from itertools import pairwise
+from unicodedata import category
 
 import pytest
+import regex
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from wcwidth import iter_graphemes, wcswidth
+from wcwidth import wcswidth, wcwidth
 
-from chatroom.client.screen.cells import NARROWEST, Cell, Piece, Row, cells, cut, rows, width_of
-from chatroom.client.screen.line import INDENT, Crowd, Line, linked, names, rule
+from chatroom.client.screen.cells import EMOJI_LONGEST, NARROWEST, Cell, Piece, Row, cells, cut, rows, width_of
+from chatroom.client.screen.line import CROWD_MOST, INDENT, Crowd, Line, linked, names, rule
 from chatroom.text import safe
 
 MORNING = datetime(2026, 11, 20, 9, 12, tzinfo=UTC)
@@ -26,6 +28,7 @@ HARD = st.text(
 TEXT = st.one_of(HARD, ANY)
 WIDTHS = st.integers(NARROWEST, 250)
 NARROW = st.integers(NARROWEST, 24)
+EMOJI = regex.compile(r"[\p{ExtPict}\p{RI}\uFE0F]")
 WORDS = st.lists(st.text("abcdefghij", min_size=1, max_size=12), min_size=1, max_size=20)
 URL = "https://example.org/"
 
@@ -58,15 +61,23 @@ def test_all_that_can_be_seen_is_in_the_cells_in_order(text: str) -> None:
 def test_a_cell_is_as_wide_as_wcwidth_says(text: str) -> None:
     for cell in cells(Piece("", text)):
         assert cell.width in (1, 2)
-        assert cell.width == min(2, wcswidth(cell.text))
+        assert cell.width == min(2, wcswidth(cell.text) or 1)
 
 
 @given(TEXT)
-def test_a_text_is_as_wide_as_wcwidth_says_of_its_characters_together(text: str) -> None:
-    shown = safe(text)
-    clusters = [wcswidth(cluster) for cluster in iter_graphemes(shown)]
-    assume(all(0 < width <= 2 for width in clusters))
-    assert width_of(text) == sum(clusters)
+@example("\u1100" * 40)
+@example("\u0930" + "\u093e" * 40)
+@example("\U0001f44d\U0001f3fd\U0001f3fd")
+def test_no_terminal_takes_more_columns_for_a_cell_than_it_has_but_for_emoji(text: str) -> None:
+    for cell in cells(Piece("", text)):
+        columns = [max(wcwidth(each), category(each) == "Mc") for each in cell.text]
+        assert sum(columns) <= cell.width or EMOJI.search(cell.text)
+
+
+@given(st.text("ab漢한\u1100\u0915\u0937\u094d\u0308", max_size=40))
+def test_a_text_without_emoji_is_as_wide_as_its_characters(text: str) -> None:
+    assume(wcwidth(text[:1]) > 0)
+    assert width_of(text) == sum(wcwidth(each) for each in text)
 
 
 @pytest.mark.parametrize(
@@ -81,11 +92,21 @@ def test_a_text_is_as_wide_as_wcwidth_says_of_its_characters_together(text: str)
         ("❤\ufe0f", [2]),
         ("👍🏽", [2]),
         ("각", [2]),
+        ("1\ufe0f\u20e3", [2]),
+        ("राष्ट्रीय", [2, 1, 1, 2, 1]),
+        ("\u1100\u1100\u1161", [2, 2]),
+        ("\u0930\u093e\u093e\u093e", [2, 1, 1]),
         ("", []),
     ],
 )
 def test_letters_with_marks_and_emoji_of_several_are_one_cell(text: str, widths: list[int]) -> None:
     assert [cell.width for cell in cells(Piece("", text))] == widths
+
+
+def test_an_emoji_of_more_than_any_has_is_drawn_in_parts() -> None:
+    most = (EMOJI_LONGEST + 1) // 2
+    assert width_of("\u200d".join("👩" * most)) == 2
+    assert width_of("\u200d".join("👩" * (most + 1))) == 2 * (most + 1)
 
 
 def test_nothing_that_steers_a_terminal_gets_into_a_cell() -> None:
@@ -102,7 +123,7 @@ def test_what_is_cut_is_never_wider_than_what_it_is_cut_to(text: str, width: int
     found = cut(text, width)
     assert width_of(found) <= width
     assert (
-        found == text
+        found == text_of(cells(Piece("", text)))
         or found in ("", "…")
         or (found.endswith("…") and text_of(cells(Piece("", text)))[: len(found) - 1])
     )
@@ -110,7 +131,11 @@ def test_what_is_cut_is_never_wider_than_what_it_is_cut_to(text: str, width: int
 
 @given(TEXT, st.integers(0, 80))
 def test_only_what_does_not_fit_is_cut(text: str, width: int) -> None:
-    assert (cut(text, width) == text) or width_of(text) > width
+    assert cut(text, width) == text_of(cells(Piece("", text))) or width_of(text) > width
+
+
+def test_what_need_not_be_cut_is_safe_as_well() -> None:
+    assert cut("a\x1b[2Jb\u202ec\nd", 80) == "a[2Jbc d"
 
 
 # Rows
@@ -287,25 +312,56 @@ def test_of_many_some_are_named() -> None:
     assert "more" not in exactly.text
 
 
-@pytest.mark.parametrize("reasons", [1, 5000])
-def test_thousands_who_come_and_go_are_told_in_few_words_and_kept_in_little_memory(reasons: int) -> None:
+@pytest.mark.parametrize(("reasons", "alike"), [(1, CROWD_MOST), (CROWD_MOST, CROWD_MOST - Crowd.SHOWN)])
+def test_thousands_who_come_and_go_are_told_in_few_words_and_kept_in_little_memory(reasons: int, alike: int) -> None:
     one = Crowd(MORNING)
     tracemalloc.start()
     try:
-        for number in range(5000):
+        for number in range(CROWD_MOST):
+            assert one.takes(f"person{number}")
             one.add(f"person{number}", "joined", "")
             one.add(f"person{number}", "left", f"reason {number % reasons}")
-        kept, _ = tracemalloc.get_traced_memory()
+        meanwhile, _ = tracemalloc.get_traced_memory()
+        assert one.takes("person0")
+        assert not one.takes("one more")
+        one.settle()
+        afterwards, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert f"and {5000 - Crowd.SHOWN} more joined" in one.text
+    assert f"and {alike - Crowd.SHOWN} more came and went" in one.text
     assert len(one.text) < 1000
-    assert kept < 20_000
+    assert meanwhile < CROWD_MOST * 400
+    assert afterwards < 20_000
+
+
+@pytest.mark.parametrize(
+    ("moves", "told"),
+    [
+        ("joined", "joined"),
+        ("joined left", "came and went"),
+        ("joined left joined", "joined"),
+        ("left", "left"),
+        ("left joined", "left and came back"),
+        ("left joined left", "left"),
+        ("joined joined", "joined"),
+    ],
+)
+def test_of_each_person_it_is_told_where_they_are_now(moves: str, told: str) -> None:
+    one = crowd(("al", "joined", ""), *(("zed", word, "") for word in moves.split()))
+    assert one.text == ("* al and zed joined" if told == "joined" else f"* al joined, zed {told}")
 
 
 def test_whoever_comes_and_goes_all_the_time_is_named_once() -> None:
-    one = crowd(*(("al", word, "") for _ in range(50) for word in ("joined", "left")))
-    assert one.text.count("al") <= 2
+    flaps = [("al", word, "") for _ in range(50) for word in ("joined", "left")]
+    assert crowd(*flaps).text == "* al came and went"
+    assert crowd(*flaps, ("al", "joined", "")).text == "* al joined"
+    others = [(f"n{number}", "joined", "") for number in range(Crowd.SHOWN)]
+    assert crowd(*others, *flaps).text.endswith("n6 and n7 joined, al came and went")
+
+
+def test_of_reasons_the_last_is_told() -> None:
+    one = crowd(("al", "left", "lunch"), ("al", "joined", ""), ("al", "left", "dinner"), ("bo", "left", "lunch"))
+    assert one.text == "* al left (dinner), bo left (lunch)"
 
 
 def test_a_cell_is_what_it_says() -> None:

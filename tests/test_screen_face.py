@@ -4,10 +4,13 @@ belongs, wherever connections are cut and windows changed. A stand-in has the pl
 
 from __future__ import annotations
 
+import json
 from copy import copy
 from typing import Any, cast
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from chatroom.client.address import Address
 from chatroom.client.connection import Link
@@ -17,8 +20,10 @@ from chatroom.client.screen.app import App
 from chatroom.client.screen.asking import TYPED_MOST
 from chatroom.client.screen.cells import Row
 from chatroom.client.screen.face import SILENT_MOST, ScreenFace
+from chatroom.event import Kind
 from chatroom.wire.json import MAX_LINE, MAX_LINES
 
+from .support import examples
 from .test_client_rooms import PASSWORD, Rooms, other_device
 
 WIDE, HIGH = 200, 1000
@@ -151,7 +156,7 @@ def test_what_is_typed_while_away_is_marked_and_sent_once_on_return(desk: Desk) 
         "you -> alice: psst (not sent yet)",
         "bot: two",
         "lines (not sent yet)",
-        "/topic (not sent yet)",
+        "/topic new (not sent yet)",
     ]
     assert desk.style("waves") == "class:time"
     assert "trying again: there:6000 closed the connection" in desk.bar()
@@ -180,7 +185,7 @@ def test_what_is_refused_is_told_and_its_words_stay_to_be_seen(desk: Desk) -> No
     assert desk.shown("lobby")[-1].startswith("! ")
 
 
-def test_a_line_that_cannot_be_asked_stays_where_it_is(desk: Desk) -> None:
+def test_a_line_that_cannot_be_asked_is_refused_with_a_word(desk: Desk) -> None:
     for line in ("/echo off", "#dev /topic x", "/bell loud"):
         assert not desk.seen.submit(line)
         assert desk.shown()[-1].startswith("! ")
@@ -351,7 +356,7 @@ def test_who_looks_elsewhere_while_a_join_is_under_way_talks_there(desk: Desk) -
     desk.type("for the lobby", "/me waves")
     desk.go_on()
     assert (desk.texts(), desk.texts("ops")) == (["for the lobby"], [])
-    assert desk.looks_at == "ops"
+    assert (desk.looks_at, desk.names) == ("lobby", ["lobby", "dev", "ops"])
     assert desk.shown("lobby")[-2:] == ["bot: for the lobby", "* bot waves"]
 
 
@@ -440,3 +445,145 @@ def test_a_new_name_an_edit_and_a_deletion_change_what_stands_there(desk: Desk) 
     desk.type("me")
     desk.go_on()
     assert desk.talk()[-1] == "robot: me"
+
+
+# Found by who read it
+
+
+@pytest.mark.parametrize(
+    ("typed", "room", "text"),
+    [
+        ("one\ntwo", "dev", "one\ntwo"),
+        ("//one\n/two", "dev", "/one\n/two"),
+        ("#lobby one\ntwo", "lobby", "one\ntwo"),
+        ("bye\nfor now", "dev", "bye\nfor now"),
+    ],
+)
+def test_a_message_of_several_lines_goes_where_its_first_line_says(
+    desk: Desk, typed: str, room: str, text: str
+) -> None:
+    desk.type(typed)
+    desk.go_on()
+    assert {name: desk.texts(name) for name in ("lobby", "dev")} == {"lobby": [], "dev": [], room: [text]}
+
+
+def test_what_one_does_may_take_several_lines(desk: Desk) -> None:
+    desk.type("/me waves\nand bows")
+    desk.go_on()
+    assert desk.shown()[-2:] == ["* bot waves", "and bows"]
+
+
+def test_a_private_message_of_several_lines_is_private(desk: Desk) -> None:
+    desk.type("/msg alice one\ntwo")
+    desk.go_on()
+    assert [desk.texts(room) for room in ("lobby", "dev")] == [[], []]
+    assert [line for line in desk.shown() if line.startswith("you -> ")] == ["you -> alice: one"]
+
+
+@pytest.mark.parametrize("typed", ["/login alice hunter2hunter2\nx", "/topic one\ntwo", "#lobby /topic x\ntwo"])
+def test_a_command_of_several_lines_is_refused(desk: Desk, typed: str) -> None:
+    assert not desk.seen.submit(typed)
+    desk.go_on()
+    assert [desk.texts(room) for room in ("lobby", "dev")] == [[], []]
+    assert desk.shown()[-1].startswith("! ")
+
+
+def test_what_was_typed_before_a_question_is_said_before_its_answer_is_asked(desk: Desk) -> None:
+    desk.cut()
+    desk.type("hello", "/register")
+    for _ in range(2):
+        desk.seen.answer("correct horse")
+    desk.recover()
+    assert desk.texts("dev") == ["hello"]
+    assert desk.conversation.account
+
+
+def test_what_was_not_said_is_told_also_when_its_window_is_closed(desk: Desk) -> None:
+    desk.cut()
+    desk.type("hello")
+    window = desk.seen.windows.current
+    desk.seen.windows.close(window)
+    desk.seen._asking.settle(next(iter(desk.seen._asking._shown)), "you are not there")
+    assert desk.shown()[-1] == "bot: hello (not said: you are not there)"
+
+
+def test_a_connection_lost_and_back_with_nothing_missed_leaves_no_mark(desk: Desk) -> None:
+    desk.cut()
+    desk.recover()
+    desk.says("after", room="dev")
+    assert not any("── new ─" in "".join(cell.text for cell in row) for row in desk.rows())
+    desk.cut()
+    desk.alice.ask("say", room="dev", text="missed")
+    desk.recover()
+    assert any("── new ─" in "".join(cell.text for cell in row) for row in desk.rows())
+
+
+def test_who_types_on_after_leaving_was_asked_about_is_asked_again(desk: Desk) -> None:
+    desk.cut()
+    desk.type("one")
+    desk.seen.leave()
+    desk.type("two")
+    desk.seen.leave()
+    assert not desk.seen.ended.called
+    desk.seen.leave()
+    assert desk.seen.ended.called
+
+
+# Whatever a server says
+
+WORDS = st.text(max_size=8) | st.sampled_from([
+    "lobby", "dev", "bot", "alice", "", "x\n\x1b[31m", "\ud800", "c-1", "c-", "17", "2026-11-20T10:00:00Z",
+    "0001-01-01T00:00:00+23:59",
+])  # fmt: skip
+FIELDS = st.sampled_from([
+    "room", "position", "eid", "time", "nick", "text", "id", "history", "of", "new", "whom", "setting", "value", "role", "to",
+    "in", "reason", "until", "removed", "edited", "put_out", "members", "words", "before", "rooms", "commands", "others",
+    "topic", "code", "account", "inbox", "asked",
+])  # fmt: skip
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=3),
+    max_leaves=6,
+)
+SAID = st.dictionaries(FIELDS, VALUES, max_size=8)
+IDS = st.none() | st.sampled_from(["c-", "c-1", "c-2", "c-3", "c-4", "x"])
+USUAL = st.sampled_from([
+    {}, {"room": "lobby", "nick": "alice", "time": "2026-11-20T10:00:00.000Z", "position": "5", "eid": "e", "text": "hi"}
+])  # fmt: skip
+KINDS = st.sampled_from([kind.value for kind in Kind]) | WORDS
+CODES = st.sampled_from(["kicked", "banned", "no_room", "password_changed", "resumed", "login_failed"]) | WORDS
+ANSWERS = st.sampled_from(["join", "leave", "help", "rooms", "history", "search", "who", "password", "room"]) | WORDS
+LINES = st.one_of(
+    st.builds(lambda kind, usual, said: {"event": kind, **usual, **said}, KINDS, USUAL, SAID),
+    st.builds(lambda name, id, said: {**said, "answer": name, "id": id}, ANSWERS, IDS, SAID),
+    st.builds(
+        lambda code, words, said, id: {"refused": {**said, "code": code, "words": words}, "id": id},
+        CODES, WORDS, SAID, IDS,
+    ),
+    st.builds(
+        lambda nick, rooms, said: {"welcome": {**said, "nick": nick, "resume": "t", "rooms": rooms}},
+        WORDS, st.dictionaries(WORDS, SAID, max_size=3), SAID,
+    ),
+    st.builds(lambda room, said: {"joined": {**said, "room": room}}, WORDS, SAID),
+    st.dictionaries(st.sampled_from(["event", "welcome", "joined", "refused", "answer", "notice", "exported", "id"]), VALUES),
+)  # fmt: skip
+
+
+@settings(max_examples=examples(2000))
+@given(st.lists(LINES, max_size=5), st.booleans(), st.integers(1, 60))
+def test_nothing_that_a_server_says_is_a_bug_of_ours(said: list[object], lost: bool, width: int) -> None:
+    desk = Desk()
+    desk.enter()
+    desk.type("/history", "hello", "/search x")
+    if lost:
+        desk.cut()
+    for line in said:
+        desk.conversation.received(json.dumps(line).encode())
+    desk.conversation.caught_up()
+    desk.seen.bar(width)
+    assert isinstance(desk.seen.prompt(), str)
+    assert all(isinstance(name, str) for name in (*desk.seen.known.people, *desk.seen.known.rooms))
+    for row in desk.seen.view(width, HIGH):
+        assert all(character.isprintable() or ord(character) > 0xFF for cell in row for character in cell.text)
+    if desk.conversation.here and not desk.is_over():
+        desk.type("/keys")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from chatroom.client.screen.face import LEAVE_TIMEOUT
+from chatroom.client.screen.leaving import LEAVE_TIMEOUT
 from chatroom.client.screen.paging import FETCHED
 
 from .test_client_rooms import PASSWORD

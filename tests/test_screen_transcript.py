@@ -11,8 +11,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from chatroom.client.screen.cells import Row
-from chatroom.client.screen.line import Line
-from chatroom.client.screen.transcript import FARTHEST, KEPT, LAID_OUT, SPARE, Transcript
+from chatroom.client.screen.line import CROWD_MOST, Line
+from chatroom.client.screen.transcript import (
+    FARTHEST,
+    FARTHEST_CHARACTERS,
+    KEPT,
+    KEPT_CHARACTERS,
+    LAID_OUT,
+    SPARE,
+    SPARE_CHARACTERS,
+    Transcript,
+)
 
 MORNING = datetime(2026, 11, 20, 9, 12, tzinfo=UTC)
 WIDTH, HEIGHT = 40, 6
@@ -175,6 +184,16 @@ def test_who_comes_and_goes_is_no_reason_for_a_rule(transcript: Transcript) -> N
     assert NEW not in shown(transcript)
 
 
+def test_of_very_many_who_come_and_go_one_line_tells_of_so_many(transcript: Transcript) -> None:
+    for number in range(CROWD_MOST + 1):
+        transcript.moved(MORNING, f"p{number}", "joined", "")
+    transcript.moved(MORNING, f"p{CROWD_MOST}", "left", "")
+    assert [text.split()[-3:] for text in shown(transcript, 200)[1:]] == [
+        [f"{CROWD_MOST - 8}", "more", "joined"],
+        ["came", "and", "went"],
+    ]
+
+
 # How much is kept
 
 
@@ -218,19 +237,68 @@ def test_lines_fetched_while_the_newest_are_looked_at_go_with_the_next() -> None
     assert len(transcript) == KEPT
 
 
-def test_only_so_many_lines_are_kept_laid_out() -> None:
+def long(number: int, length: int) -> Line:
+    return line(f"{number} ".ljust(length, "x"), eid=f"e{number}", position=f"{number + 1}")
+
+
+def test_of_long_lines_a_window_keeps_so_many_characters(transcript: Transcript) -> None:
+    length = SPARE_CHARACTERS // 4
+    many = KEPT_CHARACTERS // length
+    for number in range(many + 4):
+        transcript.add(long(number, length))
+    assert len(transcript) == many + 4
+    transcript.whole = True
+    transcript.add(line("last"))
+    assert (len(transcript), transcript.whole) == (many, False)
+    assert shown(transcript, height=1) == ["last"]
+
+
+def test_while_one_looks_back_more_characters_are_kept(transcript: Transcript) -> None:
+    length = SPARE_CHARACTERS // 2
+    many = FARTHEST_CHARACTERS // length
+    transcript.add(long(0, length))
+    transcript.add(line("end"))
+    transcript.up(1, WIDTH, HEIGHT)
+    before = shown(transcript, height=HEIGHT)
+    for number in range(1, many - 1):
+        transcript.add(long(number, length))
+        assert not transcript.full
+    transcript.older([long(-1, length)])
+    assert transcript.full
+    assert shown(transcript, height=HEIGHT) == before
+    transcript.to_the_end()
+    assert len(transcript) == KEPT_CHARACTERS // length
+    assert not transcript.full
+
+
+def test_a_line_longer_than_all_that_is_kept_is_shown_all_the_same(transcript: Transcript) -> None:
+    for number in range(3):
+        transcript.add(long(number, KEPT_CHARACTERS * 2))
+        assert (len(transcript), transcript.oldest) == (1, f"{number + 1}")
+    transcript.correct("e2", "y" * (LAID_OUT + WIDTH))
+    assert shown(transcript, height=2)[0] == f"{'':6}{'y' * (WIDTH - 6)}"
+    transcript.remove("e2")
+    transcript.add(line("short", eid="short"))
+    assert shown(transcript)[1:] == ["(removed)", "short"]
+    transcript.correct("short", "s" * KEPT_CHARACTERS * 2)
+    transcript.add(line("last"))
+    assert shown(transcript)[1:] == ["last"]
+
+
+@pytest.mark.parametrize(("many", "length"), [(KEPT, 400), (8, 65_536)])
+def test_only_so_many_cells_are_kept_laid_out(transcript: Transcript, many: int, length: int) -> None:
     width = 100
-    transcript = Transcript()
-    for number in range(KEPT):
-        transcript.add(line(f"{number} ".ljust(width - 7, "x")))
+    for number in range(many):
+        transcript.add(long(number, length))
     tracemalloc.start()
     try:
-        assert len(transcript.view(width, KEPT)) == KEPT
+        while not transcript.up(width, width, HEIGHT):
+            transcript.view(width, HEIGHT)
         kept, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert kept < LAID_OUT * width * 120 < KEPT * width * 72  # bytes of a cell, in a list or not
-    assert shown(transcript, width, 1)[0].startswith(f"{KEPT - 1} ")
+    assert kept < LAID_OUT * 120 < many * length * 70  # bytes of a cell, in a list or not
+    assert shown(transcript, width, HEIGHT)[1].startswith("0 xxx")
 
 
 # Looking back

@@ -181,7 +181,7 @@ def test_who_comes_and_goes_is_here_and_not(desk: Desk) -> None:
     desk.happens("parted", "dev", "cy", reason="lunch")
     desk.happens("left", "lobby", "bo")
     assert [[*window.people] for window in desk.windows] == [["al"]] * 3
-    assert shown(desk.dev) == ["* cy joined, cy left (lunch), bo left"]
+    assert shown(desk.dev) == ["* cy came and went (lunch), bo left"]
     assert shown(desk.ops) == ["* bo left"]
 
 
@@ -377,7 +377,7 @@ def completed(known: Known, text: str) -> list[str]:
         ("b", ["bo: "]),
         ("B", ["bo: "]),
         ("hi b", ["hi bo "]),
-        ("hi @b", ["hi bo "]),
+        ("hi @b", ["hi @bo "]),
         ("/msg b", ["/msg bo "]),
         ("/search b", []),
         ("", []),
@@ -406,6 +406,17 @@ def test_so_many_who_spoke_are_remembered(desk: Desk) -> None:
 @given(st.text(max_size=20))
 def test_whatever_is_typed_can_be_completed(text: str) -> None:
     completed(Known(Desk().windows, lambda _: None), text)
+
+
+def test_what_can_be_completed_steers_no_terminal(desk: Desk) -> None:
+    desk.happens("joined", "lobby", "e\x1b[31mve\u202e\n")
+    known = Known(desk.windows, lambda _: None)
+    known.told({"answer": "help", "commands": {"e\x1bx": {"usage": "/ex \x1b[2J"}, "who": {}}})
+    for typed in ("e", "/e"):
+        (found,) = Names(known).get_completions(Document(typed), CompleteEvent())
+        assert "\x1b" not in found.text + found.display_text + found.display_meta_text
+        assert "\u202e" not in found.text + found.display_text
+    assert completed(known, "e") == ["e[31mve : "]
 
 
 # What was asked of the past
@@ -476,12 +487,18 @@ def test_it_rings_for_what_is_chosen(place: Told) -> None:
     ("words", "room"),
     [
         *[("2", "dev"), ("3", "ops"), ("dev", "dev"), ("#OPS", "ops")],
-        *[(words, None) for words in ("9", "0", "", "no", "9" * 5000, "²")],
+        *[(words, None) for words in ("", "no", "²")],
     ],
 )
 def test_a_window_is_gone_to_by_its_number_or_name(place: Told, words: str, room: str | None) -> None:
     assert obeyed(place, ("room", words)) == [room is not None]
     assert place.windows.current.room == (room or "lobby")
+
+
+@pytest.mark.parametrize("words", ["9", "0", "9" * 5000])
+def test_a_window_that_is_not_there_is_told_of(place: Told, words: str) -> None:
+    with pytest.raises(Refused, match="there is no window 9|there is no window 0"):
+        obeyed(place, ("room", words))
 
 
 def test_a_window_is_closed_here_only_when_we_are_not_in_the_room(desk: Desk, place: Told) -> None:

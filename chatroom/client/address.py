@@ -64,6 +64,8 @@ def address(reactor: Any, text: str, fingerprint: str | None = None) -> Address:
         return Address(words, endpoint)
     if not _ENDPOINT.match(text):
         raise ValueError(f"{text}: not HOST, HOST:PORT, [IPv6]:PORT or an endpoint (tls:HOST:PORT, unix:PATH)")
+    if re.fullmatch(r"tls:[^:\[\]]+", text):
+        raise ValueError(f"{text}: at which port? tls:HOST:PORT")
     try:
         endpoint = clientFromString(reactor, text)
     except Exception as error:  # each endpoint parser has errors of its own: KeyError, TypeError, OSError ...
@@ -98,7 +100,7 @@ def trouble(error: BaseException | None, words: str) -> str:
         case NotTaken():
             return error.told(words)
         case TLSError():
-            return f"{words} does not speak TLS as we do: {_last_words(error)}"
+            return f"{words} does not speak TLS as we do: {_reason(error)}"
         case DNSLookupError():
             return f"{words}: there is no such host"
         case NobodyThere():
@@ -110,6 +112,16 @@ def trouble(error: BaseException | None, words: str) -> str:
         case ConnectionClosed():
             return f"{words} closed the connection"
     return f"{words}: {_last_words(error)}"
+
+
+def _reason(error: TLSError) -> str:
+    """The last one of OpenSSL's, each of which is told with the library and the function, or the system's."""
+    match error.args:
+        case ([*_, (_, _, str(reason))],) if reason:
+            return reason
+        case (int(), str(reason)) if reason:
+            return reason
+    return _last_words(error)
 
 
 def _last_words(error: BaseException | None) -> str:

@@ -128,9 +128,10 @@ class Coming:
             self._tell_moves(known, rooms, resumed)
         if again and not resumed and not (inbox and inbox_after):
             self._forsake()
-        if any(known.get(room) for room in rooms) or inbox:
-            # Its answer comes behind all that we missed. What has not come back until then was not taken, so nothing is said
-            # twice even where the server does not know us any more.
+        if any(known.get(room) for room in rooms) or inbox or self._history:
+            # Its answer comes behind all that we missed, and the history asked for, which could be taken for what is looked
+            # for. What has not come back until then was not taken, so nothing is said twice even where the server does not
+            # know us any more.
             channel.write(line_of({"echo": {"on": True}, "id": self._stamp}))
         else:
             self._here()

@@ -20,6 +20,9 @@ from .whereabouts import ANYWHERE, Whereabouts
 DISMISSED = ("password_changed", "forgotten", "resumed", "kicked", "banned")
 """Codes with which the server ends a connection of somebody who is not here by it any more."""
 
+NOT_BESIDE = {"event", "welcome", "joined", "refused"}
+"""What tells of other things, and is none of an answer."""
+
 
 class Conversation:
     """Our side of it."""
@@ -66,7 +69,7 @@ class Conversation:
                 self._refused(said, refused)
             case {"answer": str(), "id": str(id)} if id.startswith(self._stamp):
                 self._answered(said, id)
-            case {"answer": str()} | {"notice": str()} | {"exported": dict()}:
+            case {"answer": str()} | {"notice": str()} | {"exported": dict()} if not said.keys() & NOT_BESIDE:
                 self._face.show(said, own=False)
 
     def caught_up(self) -> None:
@@ -210,18 +213,21 @@ class Conversation:
 
     def _happened(self, said: Said) -> None:
         us, id, nick, history = self._identity, said.get("id"), said.get("nick"), bool(said.get("history"))
-        kind, room, ours = said["event"], said.get("room"), nick in us.names
-        if room is not None and not isinstance(room, str):
+        kind, room = said["event"], said.get("room")
+        if not all(said.get(name) is None or isinstance(said[name], str) for name in ("nick", "room", "new")):
             return
+        ours = nick in us.names
         self._where.bookmarks.read(said)
         if self._where.bookmarks.knows(said):
             return
         own = isinstance(id, str) and id.startswith(self._stamp) and ours
         outcome = own and self._outbox.done(str(id))
-        if not own and kind == "renamed" and ours:
-            us.renamed(str(said.get("new")))
+        if not own and kind == "renamed" and ours and isinstance(said.get("new"), str):
+            us.renamed(said["new"])
         if history and own and (outcome or not self._outbox.named(LOOKING_BACK)):
-            return  # we said it again, though it had been said: it was or will be shown where it stands
+            if outcome:  # we said it again, though it had been said: it was or will be shown where it stands
+                self._face.show(said, own=True)
+            return
         correcting = kind == "edited" and ours and bool(self._outbox.named(("edit",)))  # which is answered
         self._face.show(said, (own or correcting) and not history)
         if room and ours and not history:

@@ -18,7 +18,8 @@ class Face(Protocol):
         """We are in; again after a lost connection, of which the server may not know us any more."""
 
     def show(self, said: Said, own: bool) -> None:
-        """The server said something: an event, an answer, a refusal or a notice. `own`: it came of what was asked here."""
+        """The server said something: an event, an answer, a refusal or a notice. `own`: it came of what was asked here;
+        an event that is history besides was or will be shown where it stands, and is but the outcome."""
 
     def question(self, dialogue: Dialogue, decided: Decided) -> bool:
         """More is to be known before we are in. False where nobody can be asked; else `decided` is called, later."""

@@ -18,6 +18,7 @@ from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, eventAsText
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ..text import safe_lines
 from .address import Address, address
 from .connection import Link
 from .core import Conversation
@@ -75,8 +76,9 @@ def _on_screen(options: Namespace, bugs: _Bugs) -> int:
         screen.run(Link(reactor, server, face.conversation))
     finally:
         bugs.tell = complain
-    for words in [*screen.bugs, *([face.why] if face.why else [])]:
-        complain(words)
+    for words in (*screen.bugs, face.why, face.parting):
+        if words:
+            complain(words)
     return ended[0] if ended else FAILED if face.why else OK
 
 
@@ -160,9 +162,9 @@ def _bug(failure: Failure) -> None:
 
 
 def complain(words: str) -> None:
-    """Tell what is not the conversation."""
+    """Tell what is not the conversation; words of a server may be among it."""
     with suppress(OSError):
-        os.write(2, f"chatroom: {words}\n".encode())
+        os.write(2, f"chatroom: {safe_lines(words)}\n".encode(errors="replace"))
 
 
 def _open_standard_files() -> None:

@@ -40,7 +40,7 @@ examples:
   chatroom --json | jq 'select(.event == "said").text'
 
 On the screen: Alt-1 to Alt-9 go to a room, PageUp to what was said before, Tab completes a name or a command; Ctrl-C twice
-or Ctrl-D leaves. /keys lists all keys, `man chatroom` tells of everything.
+or Ctrl-D leaves. /keys lists all keys, docs/chatroom.1, a man page, tells of everything.
 
 A line that begins with / is a command (/help lists them), //text says /text, and bye leaves, as does the end of the input.
 In a pipe the status is 0 when all that was sent is saved, 1 when not or there is no server, 2 for a wrong command line.

@@ -33,7 +33,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 def line_of(request: Mapping[str, object]) -> bytes:
     """A request as the server reads it."""
-    return f"{_encode(request)}\n".encode()
+    return f"{_encode(request)}\n".encode(errors="replace")  # a name that it told us may be no UTF-8
 
 
 class Asked(NamedTuple):

@@ -134,6 +134,8 @@ class PlainFace(Protocol):
             self.show(welcome, own=False)
 
     def show(self, said: Said, own: bool) -> None:
+        if own and said.get("history"):
+            return  # it has had its outcome, and is shown where it stands
         if own and not self._typed and "refused" in said:
             self._status = FAILED
         if self._look is None:

@@ -38,7 +38,9 @@ async def help_(session: Session, command: str | None = None) -> Answer:
     table = session.table
     if command is None:
         role = Role.GUEST if session.role is Role.STRANGER else session.role  # who looks around is shown what there is
-        shown = [ask for ask in table if ask.listed and may(role, ask.right)]
+        here = session.device
+        there = session.chat.role(here.person.id, here.room) if here and here.room else role
+        shown = [ask for ask in table if ask.listed and may(there if ask.in_room else role, ask.right)]
     else:
         shown = [table.find(command.removeprefix("/").lower())]
     return Answer(

@@ -10,11 +10,12 @@ from typing import Protocol
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.clipboard import DummyClipboard, DynamicClipboard, InMemoryClipboard
 from prompt_toolkit.completion import Completer
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
-from prompt_toolkit.history import History
+from prompt_toolkit.history import DummyHistory, History
 from prompt_toolkit.input import Input
 from prompt_toolkit.layout import (
     BufferControl,
@@ -48,6 +49,9 @@ ESCAPE_TIMEOUT = 0.1
 """Seconds until Escape counts as a key of its own, and not as the beginning of another's: what comes over a network may be
 torn in two."""
 
+TAB = 4
+"""Columns of a tab in what is pasted, which would become one space."""
+
 LINE_SHARE = 3
 """What is typed takes at most one part in so many of the screen's rows."""
 
@@ -59,13 +63,13 @@ class Typist(Looking, Protocol):
     """Who is told what is typed, and tells what is shown."""
 
     def submit(self, text: str) -> bool:
-        """Enter was pressed; whether the line may be emptied."""
+        """Enter was pressed; whether the line was taken, and not refused with a word."""
 
-    def answer(self, text: str) -> None:
-        """To the question."""
+    def answer(self, text: str) -> bool:
+        """To the question; False when none is to be answered yet."""
 
     def cancel(self) -> None:
-        """There is no answer to the question."""
+        """There is no answer to the question, or no waiting for the next."""
 
     def leave(self) -> None: ...
     def too_long(self, text: str) -> str:
@@ -101,7 +105,7 @@ class App:
         """Ctrl-C was pressed on an empty line."""
         self._pane = Pane(typist.view)
         self._line = Buffer(name="line", completer=completer, history=history, multiline=True)
-        self._answer = Buffer(name="answer")
+        self._answer = Buffer(name="answer", history=DummyHistory())
         search = SearchToolbar(text_if_not_searching="", ignore_case=True)
         clusters = Clusters()
         self._line_control = BufferControl(
@@ -122,10 +126,13 @@ class App:
             search,
             Pane(self._bar, rows=1),
         ])  # fmt: skip
+        # What is deleted of an answer, which may be a password, is not to be had again.
+        clipboard, nowhere = InMemoryClipboard(), DummyClipboard()
         menu = CompletionsMenu(max_height=MENU_ROWS, scroll_offset=1)
         self._app: Application[None] = Application(
             Layout(FloatContainer(body, [Float(menu, xcursor=True, ycursor=True)]), self._line_control),
             key_bindings=keys(self, typist),
+            clipboard=DynamicClipboard(lambda: nowhere if self.asking else clipboard),
             style=DynamicStyle(style),
             include_default_pygments_style=False,
             full_screen=True,
@@ -192,14 +199,16 @@ class App:
         if self.asking:
             text = self._answer.text
             self._answer.reset()
-            self._typist.answer(text)
+            if not self._typist.answer(text):
+                self._answer.insert_text(text)
         elif buffer.complete_state:
             buffer.complete_state = None
         elif words := self._typist.too_long(buffer.text):
             self.hint(words)
         elif not buffer.text.strip():
             self._empty()
-        elif self._typist.submit(buffer.text):
+        else:
+            self._typist.submit(buffer.text)
             self._empty(keep=True)
 
     def _empty(self, keep: bool = False) -> None:
@@ -217,7 +226,7 @@ class App:
             buffer.start_completion(insert_common_part=True)
 
     def paste(self, text: str) -> None:
-        text = clean_lines(text).strip("\n")
+        text = clean_lines(text.expandtabs(TAB)).strip("\n")
         if self.asking:
             self._answer.insert_text(text.partition("\n")[0])
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ...request import Command, Refused
@@ -12,9 +12,11 @@ from ...wire.text import TEXT
 from ..core import Conversation
 from ..face import Said
 from ..outbox import LOOKING_BACK, line_of
+from .line import Line
 from .local import ALIASES
 from .lookback import Lookback
 from .looks import Looks
+from .typed import is_secret
 from .windows import Window, Windows
 
 TYPED_MOST = 1000
@@ -47,7 +49,7 @@ class Held(NamedTuple):
 
 
 class Asking:
-    """Of one conversation."""
+    """Lines that wait until it is sure where they go, requests that wait for their outcome."""
 
     def __init__(
         self,
@@ -89,22 +91,29 @@ class Asking:
         window = self._asked.get(id)
         return window if window and window in self._windows else None
 
+    @property
+    def led(self) -> bool:
+        """No other window was chosen since it was asked to go to a room."""
+        return self._led
+
     def looked(self) -> None:
         """Another window was chosen: what is typed from now on is meant for that one."""
         self._led = False
 
     def submit(self, text: str) -> bool:
-        """A line was typed, or several that are one message. False when it is to stay where it is."""
+        """A line was typed, or several that are one message; whether it was taken, and not refused with a word."""
         window = self._windows.current
         try:
             command = self._parse(text)
-            if command is None or self._obey(command):
-                return True
+            return command is None or self._obey(command) or self.take(command, window)
         except Refused as refused:
             self._refuse(refused.words, window)
             return False
+
+    def take(self, command: Command, window: Window) -> bool:
+        """Ask it when all that was typed before it has been asked."""
         if len(self._typed) >= TYPED_MOST:
-            self._refuse(f"{TYPED_MOST} lines wait already; one moment", window)
+            self._fail(command, window, f"{TYPED_MOST} lines wait already; one moment")
             return False
         if not (self._typed or self._conversation.moving):
             self._led = False
@@ -113,7 +122,7 @@ class Asking:
         if not self._typed and self._conversation.asks:
             words = self._take(command, window, led)
             if words:
-                self._refuse(words, window)
+                self._fail(command, window, words)
             return not words
         self._count += 1
         id = f"typed {self._count}"
@@ -129,18 +138,6 @@ class Asking:
             if not self.settle(id, words) and words:
                 self._refuse(words, window)
 
-    def ask(self, command: Command, typed: Window) -> None:
-        """Have it done that was typed there; raises Refused for what cannot be asked."""
-        conversation = self._conversation
-        id = conversation.ask(command)
-        conversation.send()
-        self._asked[id] = typed
-        room = str((command.fields or {}).get("room", "")) or conversation.room
-        if command.name in LOOKING_BACK:
-            self._lookback.ask(id, None)
-        if command.name in SHOWN or not conversation.here:
-            self._show(id, self._windows.get(room.removeprefix("#")) or typed, command)
-
     def settle(self, id: str, failed: str = "") -> bool:
         """It has had its outcome. `failed`: why nobody will see it; whether that is told here."""
         window, typed = self._shown.pop(id, None), self._asked.pop(id, None)
@@ -148,8 +145,9 @@ class Asking:
         if not (window and line and failed and line.head):
             return False
         line.change(line.text, "class:failed", f"not said: {failed}")
-        window.transcript.add(line)
-        return typed in (window, None)
+        there = window in self._windows
+        (window if there else self._windows.current).transcript.add(line)
+        return not there or typed in (window, None)
 
     def away(self) -> None:
         """The connection is lost: what waits is sent when it is back."""
@@ -179,8 +177,11 @@ class Asking:
 
     def _parse(self, text: str) -> Command | None:
         text = text.encode(errors="replace").decode()  # a terminal may send what is no UTF-8
-        command = Command("say", text) if "\n" in text else TEXT.parse(text.encode(), True)
-        return command and command._replace(name=ALIASES.get(command.name, command.name))
+        first, *others = text.split("\n")
+        command = TEXT.parse(first.encode(), True)
+        if command is not None and command.name in ALIASES:
+            command = command._replace(name=ALIASES[command.name])
+        return _with(command, others, text) if others else command
 
     def _take(self, command: Command, window: Window, led: bool) -> str:
         """Ask it, for the room of the window in which it was typed; why not, if it cannot be."""
@@ -189,7 +190,7 @@ class Asking:
         if not led:
             conversation.talk_in(window.room)
         try:
-            self.ask(command, window)
+            self._ask(command, window)
         except Refused as refused:
             return refused.words
         finally:
@@ -197,17 +198,58 @@ class Asking:
                 conversation.talk_in(talks)
         return ""
 
+    def _ask(self, command: Command, typed: Window) -> None:
+        """Have it done that was typed there; raises Refused for what cannot be asked."""
+        conversation = self._conversation
+        id = conversation.ask(command)
+        conversation.send()
+        self._asked[id] = typed
+        room = str((command.fields or {}).get("room", "")) or conversation.room
+        if command.name in LOOKING_BACK:
+            self._lookback.ask(id, None)
+        if command.name in SHOWN or not conversation.here:
+            self._show(id, self._windows.get(room.removeprefix("#")) or typed, command)
+
     def _refuse(self, words: str, window: Window) -> None:
         self._tell({"refused": {"code": "not_asked", "words": words}}, window)
 
-    def _show(self, id: str, window: Window, command: Command) -> None:
+    def _fail(self, command: Command, window: Window, words: str) -> None:
+        """It was not asked: words that were to be said stay to be seen."""
+        line = self._line(command)
+        if line.head:
+            line.change(line.text, "class:failed", f"not said: {words}")
+            window.transcript.add(line)
+        else:
+            self._refuse(words, window)
+
+    def _line(self, command: Command) -> Line:
         fields = command.fields or {}
         to, text = str(fields.get("to", "")), str(fields.get("text", command.words))
         if command.name == "msg" and not fields:
             to, _, text = command.words.partition(" ")
         name = command.name if command.name in SHOWN and text.strip() else ""
-        line = self._looks.pending(name, to, text if name else f"/{command.name}")
+        typed = f"/{command.name} {command.words}".rstrip()
+        return self._looks.pending(name, to, text if name else f"/{command.name}" if is_secret(typed) else typed)
+
+    def _show(self, id: str, window: Window, command: Command) -> None:
+        line = self._line(command)
         if not self._conversation.here:
             line.change(line.text, "class:waiting", WAITING)
         self._shown[id] = window
         window.transcript.wait(id, line)
+
+
+def _with(command: Command | None, others: Sequence[str], text: str) -> Command:
+    """The message of which the first line reads so; raises Refused where that is no message."""
+    match command:
+        case Command("say", fields={"room": room, "text": first}):
+            return Command("say", fields={"room": room, "text": "\n".join([str(first), *others])})
+        case Command("say" | "me" | "reply" as name, words):
+            return Command(name, "\n".join([words, *others]))
+        case Command("msg", words) if words:
+            to, _, first = words.partition(" ")
+            return Command("msg", fields={"to": to, "text": "\n".join([first, *others]).lstrip("\n")})
+        case Command() if text.lstrip()[0] in "/#":
+            words = "a command is one line, and these are several; // at the beginning says them, if they are words"
+            raise Refused("bad_arguments", words)
+    return Command("say", text)

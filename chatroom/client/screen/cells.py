@@ -5,13 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import count, groupby
 from typing import NamedTuple
+from unicodedata import category
 
-from wcwidth import iter_graphemes, wcswidth
+import regex
+from wcwidth import iter_graphemes, wcswidth, wcwidth
 
 from ...text import safe
 
 NARROWEST = 4
 """Columns that text has on a row, however little is left beside what stands before it."""
+
+EMOJI_LONGEST = 16
+"""Characters of one that is shown as one: a kiss of two with skins has 10. Terminals that know none of more show each part of
+it, and what stands behind would be pushed away."""
+
+_EMOJI = regex.compile(
+    r"\p{RI}{2}|[0-9#*]\uFE0F\u20E3?|"  # flags and keycaps
+    r"\p{ExtPict}(?:\uFE0F|\p{EMod})?(?:\u200D\p{ExtPict}(?:\uFE0F|\p{EMod})?)*"
+)
+"""Emoji sequences (UTS 51, section 1.4), without those of tags, which `safe` takes out."""
+
+SPACING = "Mc"
+"""Category of vowel signs that stand beside their letter: some terminals give each a column, others none."""
 
 
 class Piece(NamedTuple):
@@ -41,8 +56,8 @@ def cells(piece: Piece) -> Row:
     if text.isascii() and text.isprintable():
         return [Cell(each, 1, style, link) for each in text]
     found: Row = []
-    for cluster in iter_graphemes(safe(text)):
-        width = wcswidth(cluster)
+    for cluster in clusters(safe(text)):
+        width = wcswidth(cluster) or int(category(cluster[0]) == SPACING)
         if width > 0:
             found.append(Cell(cluster, min(width, 2), style, link))
         elif found:  # a mark with nothing below it joins what stands before
@@ -52,16 +67,33 @@ def cells(piece: Piece) -> Row:
     return found
 
 
+def clusters(text: str) -> Iterator[str]:
+    """What is drawn as one: a letter with its marks, or an emoji. Terminals do not agree on how wide several letters together
+    are, as they are one in Indic scripts and old Korean, and some show but the first: each is drawn by itself."""
+    for grapheme in iter_graphemes(text):
+        if len(grapheme) == 1 or (len(grapheme) <= EMOJI_LONGEST and _EMOJI.fullmatch(grapheme)):
+            yield grapheme
+            continue
+        begin = wide = 0
+        for at, character in enumerate(grapheme):
+            width, spacing = wcwidth(character), category(character) == SPACING
+            if at > begin and (width > 0 or (spacing and wide > 1)):
+                yield grapheme[begin:at]
+                begin, wide = at, 0
+            wide += 1 if spacing and at > begin else 2 if spacing else max(0, width)
+        yield grapheme[begin:]
+
+
 def width_of(text: str) -> int:
     """Columns."""
     return sum(cell.width for cell in cells(Piece("", text)))
 
 
 def cut(text: str, width: int) -> str:
-    """As much of it as fits, with an ellipsis for the rest."""
+    """As much of it as fits, with an ellipsis for the rest; safe for a terminal."""
     row = cells(Piece("", text))
     if sum(cell.width for cell in row) <= width:
-        return text
+        return "".join(cell.text for cell in row)
     kept, left = "", width - 1
     for cell in row:
         if cell.width > left:

@@ -15,14 +15,18 @@ from prompt_toolkit.layout.mouse_handlers import MouseHandlers
 from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 from prompt_toolkit.layout.screen import Screen, WritePosition
 from prompt_toolkit.layout.utils import explode_text_fragments
-from wcwidth import grapheme_boundary_before, iter_graphemes
+from wcwidth import grapheme_boundary_before, wcwidth
 
-from .cells import Cell, Piece, cells
+from .cells import Cell, Piece, cells, clusters
 from .pane import put
 
-PLACES = (range(0xF0000, 0xF1000), range(0x3F000, 0x40000))
-"""Characters that nobody has use for, one column wide and two: each stands for one cluster until that is drawn. When all are
-taken, further clusters are drawn as prompt_toolkit does it."""
+PLACES = (range(0x10F000, 0x10FFFE), range(0x3F000, 0x3FFFE))
+"""Characters that stand for one cluster each, one column wide and two, as long as the program runs: of the last private plane,
+where fonts with icons have none, and of the end of plane 3, where none are assigned. Who types one of these sees it too: it is
+a cluster. When all are taken, further clusters are drawn as prompt_toolkit does it."""
+
+CHARACTERS_KNOWN = 50_000
+"""Of the lines last drawn, which are not looked through again at each drawing; the last is known however long."""
 
 LONGEST_CLUSTER = 64
 """Characters that are looked at for the end of one."""
@@ -36,16 +40,33 @@ class Clusters(Processor):
         self._places: dict[str, str] = {}
         self.cells: dict[str, Cell] = {}
         """What stands in each place."""
+        self._known: dict[tuple[tuple[str, str], ...], Transformation] = {}
+        """The lines last drawn, with their styles."""
+        self._characters = 0
+        """Of these."""
 
     def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
         fragments = transformation_input.fragments
         text = fragment_list_to_text(fragments)
         if text.isascii():
             return Transformation(fragments)
+        styled = tuple((fragment[0], fragment[1]) for fragment in fragments)
+        known = self._known.pop(styled, None)
+        if known is None:
+            known = self._transform(fragments, text)
+            self._characters += len(text)
+        self._known[styled] = known
+        while self._characters > CHARACTERS_KNOWN and len(self._known) > 1:
+            oldest = next(iter(self._known))
+            del self._known[oldest]
+            self._characters -= sum(len(part) for _, part in oldest)
+        return known
+
+    def _transform(self, fragments: StyleAndTextTuples, text: str) -> Transformation:
         exploded = explode_text_fragments(fragments)
         drawn: StyleAndTextTuples = []
         begins, at = [], 0
-        for cluster in iter_graphemes(text):
+        for cluster in clusters(text):
             begins.append(at)
             drawn.append((exploded[at][0], self._place(cluster)))
             at += len(cluster)
@@ -61,14 +82,12 @@ class Clusters(Processor):
         return Transformation(drawn, drawn_at, typed_at)
 
     def _place(self, cluster: str) -> str:
+        ours = len(cluster) == 1 and any(ord(cluster) in places for places in PLACES)
+        if len(cluster) == 1 and not ours and wcwidth(cluster) != 0:
+            return cluster
         if cluster not in self._places:
-            ours = len(cluster) == 1 and any(ord(cluster) in places for places in PLACES)
             (cell, *more) = cells(Piece("", cluster)) or [Cell("", 1, "", "")]
-            free = (
-                next(self._free[cell.width - 1], None)
-                if (len(cluster) > 1 or ours) and cell.text and not more
-                else None
-            )
+            free = next(self._free[cell.width - 1], None) if cell.text and not more else None
             if free is None:
                 return cluster[0]
             self._places[cluster] = chr(free)
@@ -109,10 +128,13 @@ class LineWindow(Window):
 def before_cursor(buffer: Buffer) -> int:
     """Characters of the cluster before the cursor."""
     at = buffer.cursor_position
-    return at - grapheme_boundary_before(buffer.text, at) if at else 0
+    if not at:
+        return 0
+    *_, last = clusters(buffer.text[grapheme_boundary_before(buffer.text, at) : at])
+    return len(last)
 
 
 def after_cursor(buffer: Buffer) -> int:
     """The same of the one behind it."""
     at = buffer.cursor_position
-    return len(next(iter(iter_graphemes(buffer.text[at : at + LONGEST_CLUSTER])), ""))
+    return len(next(clusters(buffer.text[at : at + LONGEST_CLUSTER]), ""))

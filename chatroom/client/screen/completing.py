@@ -8,6 +8,8 @@ from typing import Protocol
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
+from ...text import safe
+
 ROOMS_AFTER = frozenset({"join", "leave", "room", "who", "close", "topic"})
 """Commands whose first word may be a room."""
 
@@ -16,7 +18,7 @@ NOBODY_AFTER = frozenset({"help", "nick", "rooms", "search", "history", "bell", 
 
 
 class Known(Protocol):
-    """What can be completed."""
+    """Where the completer finds the names that there are at the moment."""
 
     @property
     def commands(self) -> Mapping[str, str]:
@@ -43,7 +45,8 @@ class Names(Completer):
         word = before[before.rfind(" ") + 1 :]
         begin = before[: len(before) - len(word)]
         for whole, meta in self._found(begin.strip(), word):
-            yield Completion(whole, -len(word), display=whole.strip(), display_meta=meta)
+            shown = safe(whole)  # all these words are the server's
+            yield Completion(shown, -len(word), display=shown.strip(), display_meta=safe(meta))
 
     def _found(self, before: str, word: str) -> Iterator[tuple[str, str]]:
         """`before`: what stands before the word."""
@@ -69,9 +72,17 @@ class Names(Completer):
             for name in sorted(known.commands):
                 if name.startswith(word.lower()):
                     yield f"{name} ", ""
-        elif word and not (before[:1] == "/" and before[1:].split(" ")[0].lower() in NOBODY_AFTER):
+        elif word[:1] == "#":
+            for room in _fitting(known.rooms, word[1:]):
+                yield f"#{room} ", ""
+        elif (word or before[:1] == "/") and not (before[:1] == "/" and command_of(before) in NOBODY_AFTER):
+            at = word[: word.startswith("@")]
             for nick in _fitting(known.people, word.removeprefix("@")):
-                yield f"{nick} " if before else f"{nick}: ", ""
+                yield f"{at}{nick} " if before else f"{at}{nick}: ", ""
+
+
+def command_of(before: str) -> str:
+    return before[1:].split(" ")[0].lower()
 
 
 def _fitting(names: Iterable[str], word: str) -> list[str]:

@@ -18,16 +18,14 @@ from .asking import Asking
 from .bar import bar
 from .cells import Piece, Row
 from .interviewing import Interviewing
-from .known import Known
+from .known import ROOMS, Known
+from .leaving import Leaving
 from .local import Local
 from .lookback import Lookback
 from .looks import TALK, Looks, now
 from .news import News
 from .paging import Paging
 from .windows import HOME, Window, Windows
-
-LEAVE_TIMEOUT = 5.0
-"""Seconds for the server to end the connection after we said that we leave."""
 
 SILENT_MOST = 2
 """Requests under way that nobody typed: the commands, and the rooms, for Tab."""
@@ -45,6 +43,8 @@ class ScreenFace:
         self.ended: Deferred[None] = Deferred()
         self.why = ""
         """What is to be told at the end; empty when all is well."""
+        self.parting = ""
+        """The same, of what was wanted."""
         self.windows = Windows()
         self.known = Known(self.windows, self._ask_silently)
         self._local = Local(self, bell)
@@ -53,7 +53,8 @@ class ScreenFace:
         self._nick = self._room = self._trouble = ""
         self._silent: set[str] = set()
         """What is asked without that anybody typed it."""
-        self._left = self._warned = False
+        self._back = False
+        """The connection is, and what was missed comes."""
 
     def begin(self, conversation: Conversation, app: App) -> None:
         self.conversation, self.app = conversation, app
@@ -62,15 +63,17 @@ class ScreenFace:
         self._paging = Paging(conversation, self.windows, self._looks, self._lookback, app.hint)
         self._interviewing = Interviewing(conversation, self.windows, app, self._tell)
         self._asking = Asking(conversation, self.windows, self._looks, self._lookback, self._obey, self._tell)
+        self._leaving = Leaving(self._clock, conversation, self._asking, app.hint, self.over)
 
     # What the conversation tells
 
     def welcomed(self, welcome: Said, again: bool) -> None:
         was = self._nick
-        self._trouble = ""
+        self._trouble, self._back = "", again
+        self._interviewing.end()
         self._became(welcome)
         if not again:
-            self._greet()
+            self._news.greet()
         elif was != self._nick:
             self.notice(f"connected again, as {self._nick}")
         self._follow()
@@ -87,6 +90,7 @@ class ScreenFace:
                 self._news.came(room, there.get("others"), there.get("topic", ""))
                 self._tell(said, self.windows.get(room))
             case {"welcome": dict()}:  # we are somebody else from now on
+                self._ask_silently(ROOMS, marks=True)
                 self._became(said)
                 self._tell(said)
             case _:
@@ -99,17 +103,22 @@ class ScreenFace:
         return True
 
     def moved(self) -> None:
-        if self._warned:
-            self._warned = False
-            self.app.hint("")
+        if self._back:
+            self._back = False
+            self.windows.current.transcript.read_on()  # all that was missed has come
+        self._leaving.stay()
         self._asking.here()
         self._asking.go_on()
+        if not self._asking.held:
+            self._room = self.windows.current.room
+            self.conversation.talk_in(self._room)
         self.app.redraw()
 
     def away(self, why: str) -> None:
         if not self._trouble:
-            self.windows.current.transcript.mark()  # of all others one stopped reading before
+            self.windows.current.transcript.missed()  # of all others one stopped reading before
         self._trouble = why
+        self._interviewing.end()
         self._lookback.again()
         self._asking.away()
         self.app.redraw()
@@ -128,7 +137,8 @@ class ScreenFace:
     # What is typed
 
     def submit(self, text: str) -> bool:
-        self.windows.current.transcript.to_the_end()
+        self._leaving.stay()
+        self._paging.to_the_end()
         taken = self._asking.submit(text)
         self._follow()
         self.app.redraw()
@@ -137,32 +147,24 @@ class ScreenFace:
     def too_long(self, text: str) -> str:
         return self._asking.too_long(text)
 
-    def answer(self, text: str) -> None:
+    def answer(self, text: str) -> bool:
+        asked = self._interviewing.under_way
         self._interviewing.answer(text)
+        return asked
 
     def cancel(self) -> None:
-        self._interviewing.cancel()
+        if self._interviewing.under_way:
+            self._interviewing.cancel()
+        else:
+            self.leave()
 
     def leave(self, reason: str = "") -> None:
-        """At once, though not without what waits for a connection: that is asked about, once."""
-        waiting = self._asking.waiting
-        if (self._trouble or self._asking.held) and waiting and not self._warned:
-            self._warned = True
-            lines = "line was" if waiting == 1 else "lines were"
-            self.app.hint(f"{waiting} {lines} not sent yet; once more leaves without")
-            return
-        self.end(reason)
+        self._leaving.leave(reason, bool(self._trouble))
 
     def end(self, reason: str = "") -> None:
         """Leave, whatever is under way."""
-        if self._left:
-            return
-        self._left = True
         self._interviewing.end()
-        if self.conversation.leave(reason):
-            self._clock.callLater(LEAVE_TIMEOUT, self.over)
-        else:
-            self.over()
+        self._leaving.end(reason)
 
     # What is looked at
 
@@ -210,11 +212,6 @@ class ScreenFace:
     def notice(self, words: str) -> None:
         self._tell({"notice": words})
 
-    def _greet(self) -> None:
-        current = self.windows.current
-        others = [nick for nick in current.people if nick != self._nick]
-        current.transcript.add(self._looks.welcome(current.room, others, current.topic))
-
     def _tell(self, said: Said, window: Window | None = None) -> None:
         line = self._looks.told(said, now())
         if line is not None:
@@ -227,9 +224,13 @@ class ScreenFace:
         self._news.welcomed(rooms if isinstance(rooms, dict) else {}, str(said.get("room", "")))
         self.known.welcomed()
 
-    def _ask_silently(self, command: Command) -> None:
-        if len(self._silent) < SILENT_MOST and self.conversation.asks:
-            self._silent.add(self.conversation.ask(command))
+    def _ask_silently(self, command: Command, *, marks: bool = False) -> None:
+        """`marks`: what is told of where we came in has all come when it is answered; what is typed is asked behind it."""
+        if marks or (len(self._silent) < SILENT_MOST and self.conversation.asks):
+            id = self.conversation.ask(command)
+            self._silent.add(id)
+            if marks:
+                self._lookback.mark(id)
             self.conversation.send()
 
     def _follow(self) -> None:
@@ -242,10 +243,10 @@ class ScreenFace:
                 self.windows.show(window)
 
     def _happened(self, said: Said, own: bool) -> None:
-        if self.conversation.here and self._lookback.takes(said):
-            return
         if own:
             self._asking.settle(str(said.get("id")))
+        elif self.conversation.here and self._lookback.takes(said):
+            return
         calls = self._news.happened(said)
         others = said["event"] in TALK and said.get("nick") not in self.conversation.nicks and not said.get("history")
         if self._local.rings(calls, others):
@@ -255,20 +256,23 @@ class ScreenFace:
         typed = self._asking.window_of(id)
         self._asking.settle(id)
         self.known.told(said)
+        wanted = self._lookback.done(id)
         if id in self._silent:
             self._silent.discard(id)
             return
-        wanted = self._lookback.done(id)
         if wanted is not None and wanted.window is not None:
-            self._paging.fetched(wanted.window, wanted.found, whole="before" not in said)
+            self._paging.fetched(wanted, wanted.window, whole="before" not in said)
             return
-        for hit in wanted.found if wanted else ():
-            line = self._looks.found(hit)
-            if line is not None:
-                (typed or self.windows.current).transcript.add(line)
+        if wanted is not None:
+            self._paging.found(wanted, typed or self.windows.current)
         room = said.get("room")
+        if said["answer"] == "logout":
+            self.parting = "you are logged out"
         if said["answer"] == "join" and isinstance(room, str) and "others" in said:
+            self._ask_silently(ROOMS, marks=True)
             window = self._news.came(room, said["others"], said.get("topic", ""))
+            if typed is not None and not self._asking.led:  # another window was chosen since
+                self._room = self.conversation.room
             self._follow()
             self._tell(said, window)
         elif said["answer"] == "leave" and isinstance(room, str):
@@ -283,10 +287,11 @@ class ScreenFace:
                 self._local.helped(said.get("commands"))
 
     def _refused(self, said: Said, id: str, words: str) -> None:
-        self._silent.discard(id)
         wanted, typed = self._lookback.done(id), self._asking.window_of(id)
-        if wanted is not None and wanted.window is not None:
-            self.app.hint(words)
+        if id in self._silent:
+            self._silent.discard(id)
+        elif wanted is not None and wanted.window is not None:
+            self._paging.refused(wanted.window, words)
         elif not self._asking.settle(id, words):
             self._tell(said, typed)
 

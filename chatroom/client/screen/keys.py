@@ -50,10 +50,26 @@ class Looking(Protocol):
     def to_unread(self) -> None: ...
 
 
+IN_VAIN = (("c-o",), ("escape", "#"), ("c-x", "("), ("c-x", ")"), ("c-x", "e"))
+"""Keys of prompt_toolkit that do nothing here: they throw the line away unsaid, or keep keys, which may be a password's, to
+type them again."""
+
+IN_VAIN_ASKED = ("up", "down", "c-p", "c-n", "c-y", "c-r", "c-s")
+"""The same while a question is asked: an answer is neither found again nor made of what was typed before."""
+
+
 def keys(actions: Actions, looking: Looking) -> KeyBindings:
     bindings = KeyBindings()
     here = ~is_searching  # Ctrl-R has keys of its own
-    talking = here & Condition(lambda: not actions.asking)
+    asking = Condition(lambda: actions.asking)
+    talking = here & ~asking
+
+    def nothing(event: KeyPressEvent) -> None: ...
+
+    for several in IN_VAIN:
+        bindings.add(*several)(nothing)
+    for one in IN_VAIN_ASKED:
+        bindings.add(one, filter=asking)(nothing)
 
     @bindings.add("enter", filter=here)
     def _enter(event: KeyPressEvent) -> None:

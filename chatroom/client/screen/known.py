@@ -14,7 +14,7 @@ COMMANDS, ROOMS = Command("help", fields={}), Command("rooms", fields={})
 
 
 class Known:
-    """To this client."""
+    """Keeps the commands and rooms that the server told; who is here the windows know."""
 
     def __init__(self, windows: Windows, ask: Callable[[Command], None]) -> None:
         self.commands: Mapping[str, str] = USAGE
@@ -33,8 +33,9 @@ class Known:
     def told(self, answer: Said) -> None:
         """An answer, to one of these perhaps."""
         match answer:
-            case {"answer": "help", "commands": dict(commands)}:
+            case {"answer": "help", "commands": dict(commands)} if len(commands) > 1:  # else one was asked about
                 usages = {name: str(told.get("usage", "")) for name, told in commands.items() if isinstance(told, dict)}
+                usages.pop("echo", None)  # which this program needs for itself
                 self.commands = {name.replace("server-", "server "): usage for name, usage in usages.items()} | USAGE
             case {"answer": "rooms", "rooms": list(rooms)}:
                 self._rooms = [str(there.get("room")) for there in rooms if isinstance(there, dict)]

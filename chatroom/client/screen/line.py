@@ -5,12 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import islice
 
 from .cells import Piece, Row, rows
 from .hyperlinks import links
 
 INDENT = 6
 """Columns: what is wrapped stands below the words, beside the time (`21:40 `)."""
+
+CROWD_MOST = 5000
+"""People who came or left that are told in one line. Each takes a hundred bytes, until something else happens."""
+
+TOGETHER = {
+    ("joined", "left"): "came and went",
+    ("came and went", "joined"): "joined",
+    ("left", "joined"): "left and came back",
+    ("left and came back", "left"): "left",
+}
+"""What somebody has done who did this, and now that: where they are now is what counts."""
 
 
 class Line:
@@ -80,35 +92,48 @@ def names(nick: str, text: str) -> bool:
 
 
 class Crowd(Line):
-    """Who came and who left, next to one another: one line."""
+    """Who came and who left, next to one another: one line, in which each person stands once."""
 
-    __slots__ = ("_more", "_moves")
+    __slots__ = ("_groups", "_people")
 
     SHOWN = 8
     """So many are named of those who did the same, and so many reasons are told."""
 
     def __init__(self, when: datetime) -> None:
         super().__init__(when, (), "", "class:event")
-        self._moves: dict[tuple[str, str], list[str]] = {}
-        self._more: dict[tuple[str, str], int] = {}
+        self._people: dict[str, tuple[str, str]] = {}
+        """In which group each is."""
+        self._groups: dict[tuple[str, str], dict[str, None]] = {}
+        """Who did the same, and told the same reason."""
+
+    def takes(self, nick: str) -> bool:
+        return nick in self._people or len(self._people) < CROWD_MOST
 
     def add(self, nick: str, word: str, why: str) -> None:
         """`word`: what they did, `joined` or `left`."""
-        move = (word, why) if (word, why) in self._moves or len(self._moves) < self.SHOWN else (word, "")
-        nicks = self._moves.setdefault(move, [])
-        if nick not in nicks and len(nicks) < self.SHOWN:
-            nicks.append(nick)
-        elif nick not in nicks:
-            self._more[move] = self._more.get(move, 0) + 1
+        was = self._people.get(nick)
+        if was is not None:
+            word = TOGETHER.get((was[0], word), was[0])
+            del self._groups[was][nick]
+            if not self._groups[was]:
+                del self._groups[was]
+        group = (word, why) if (word, why) in self._groups or len(self._groups) < self.SHOWN else (word, "")
+        group = next((known for known in self._groups if known == group), group)  # the same for all of them
+        self._people[nick] = group
+        self._groups.setdefault(group, {})[nick] = None
         told = [
-            f"{_people(nicks, self._more.get((did, reason), 0))} {did}{f' ({reason})' if reason else ''}"
-            for (did, reason), nicks in self._moves.items()
+            f"{_people(list(islice(nicks, self.SHOWN)), len(nicks) - self.SHOWN)} {did}{f' ({reason})' if reason else ''}"
+            for (did, reason), nicks in self._groups.items()
         ]
         self.change(f"* {', '.join(told)}", self.style)
 
+    def settle(self) -> None:
+        """Nobody is added any more: the words are all that is kept."""
+        self._people, self._groups = {}, {}
+
 
 def _people(nicks: Sequence[str], more: int) -> str:
-    if more:
+    if more > 0:
         return f"{', '.join(nicks)} and {more} more"
     *most, last = nicks
     return f"{', '.join(most)} and {last}" if most else last

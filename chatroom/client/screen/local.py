@@ -29,7 +29,7 @@ ALIASES = {"names": "who", "part": "leave", "query": "msg", "window": "room", "w
 
 
 class Told(Protocol):
-    """Where it is done."""
+    """The face, which these commands have show something, or leave."""
 
     windows: Windows
 
@@ -39,7 +39,7 @@ class Told(Protocol):
 
 
 class Local:
-    """What was chosen by them."""
+    """Does those commands, and keeps for what the bell is to ring."""
 
     def __init__(self, told: Told, bell: str) -> None:
         self.bell = bell
@@ -52,6 +52,7 @@ class Local:
             "help": self._help,
             "room": self._room,
             "leave": self._leave,
+            "export": self._export,
         }
 
     def obey(self, command: Command) -> bool:
@@ -102,9 +103,15 @@ class Local:
         window = windows.at(int(words)) if words.isdecimal() and words.isascii() and len(words) < 5 else None
         name = words.removeprefix("#").casefold()
         window = window or next((one for one in windows if one.room.casefold() == name and name), None)
+        if window is None and words.isdecimal():  # no room's name begins with a digit
+            raise Refused("bad_arguments", f"there is no window {words[:5]}; there are {len(windows)}")
         if window is not None:
             self._told.show_window(window)
         return window is not None
+
+    def _export(self, words: str) -> bool:
+        """It is for a file, or a program."""
+        raise Refused("bad_arguments", "not on a screen; into a file: echo /export | chatroom ... > FILE")
 
     def _leave(self, words: str) -> bool:
         """The window of a room in which we are not any more."""

@@ -14,6 +14,10 @@ class Wanted(NamedTuple):
     window: Window | None
     """Above whose lines it goes; None where hits are listed."""
     found: list[Said]
+    before: str = ""
+    """Where that window began when it was asked."""
+    passes: bool = False
+    """It stands behind history that nobody looked for: what comes until its answer is no hit."""
 
 
 class Lookback:
@@ -22,8 +26,12 @@ class Lookback:
     def __init__(self) -> None:
         self._wanted: dict[str, Wanted] = {}
 
-    def ask(self, id: str, window: Window | None) -> None:
-        self._wanted[id] = Wanted(window, [])
+    def ask(self, id: str, window: Window | None, before: str = "") -> None:
+        self._wanted[id] = Wanted(window, [], before)
+
+    def mark(self, id: str) -> None:
+        """Until this is answered comes what is told of where we came in."""
+        self._wanted[id] = Wanted(None, [], passes=True)
 
     def asked(self, window: Window) -> bool:
         """Whether older lines of that window are on their way."""
@@ -32,7 +40,7 @@ class Lookback:
     def takes(self, said: Said) -> bool:
         """Whether it was asked for."""
         first = next(iter(self._wanted.values()), None)
-        if first is None or not said.get("history"):
+        if first is None or first.passes or not said.get("history"):
             return False
         if first.window is not None and said.get("room") != first.window.room:
             return False

@@ -16,7 +16,7 @@ OF_PEOPLE = ("left", "renamed", "away", "back")
 
 
 class News:
-    """Of all windows."""
+    """Keeps all windows as the server tells: their lines, who is in each room, and what was not read."""
 
     def __init__(self, windows: Windows, looks: Looks, who: Who) -> None:
         self._windows = windows
@@ -33,6 +33,12 @@ class News:
         for window in self._windows:
             if window.room not in rooms:
                 window.people.clear()
+
+    def greet(self) -> None:
+        """Tell who we are, and with whom."""
+        current, us = self._windows.current, self._who.nick
+        others = [nick for nick in current.people if nick != us]
+        current.transcript.add(self._looks.welcome(current.room, others, current.topic))
 
     def came(self, room: str, people: object, topic: object) -> Window:
         """We are in that room, with these people."""

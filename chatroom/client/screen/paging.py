@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from ...request import Command
 from ..core import Conversation
-from ..face import Said
-from .lookback import Lookback
+from .lookback import Lookback, Wanted
 from .looks import Looks
 from .windows import Window, Windows
 
@@ -31,8 +30,8 @@ class Paging:
         self._looks = looks
         self._lookback = lookback
         self._hint = hint
-        self._turned: tuple[int, int, int] | None = None
-        """What one wanted to look back, when there was not so much yet."""
+        self._turned: dict[Window, tuple[int, int, int]] = {}
+        """What one wanted to look back, where there was not so much yet and more is on its way."""
 
     def turn(self, rows: int, width: int, height: int) -> None:
         """So many rows up; down, if it is less than none."""
@@ -42,19 +41,36 @@ class Paging:
             return
         seen = len(window.transcript.view(width, height))  # it may not be full yet: nothing is to be passed over
         if missing := window.transcript.up(min(rows, max(1, seen - 1)), width, height):
-            self._turned = (missing, width, height)
             self._fetch(window)
+            if self._lookback.asked(window):
+                self._turned[window] = (missing, width, height)
 
     def to_the_end(self) -> None:
-        self._windows.current.transcript.to_the_end()
+        """Of the window that is looked at."""
+        window = self._windows.current
+        self._turned.pop(window, None)
+        window.transcript.to_the_end()
 
-    def fetched(self, window: Window, found: Sequence[Said], whole: bool) -> None:
-        """What was asked for has come; `whole`: there is nothing older."""
-        window.transcript.older([line for said in found if (line := self._looks.line(said))])
+    def fetched(self, wanted: Wanted, window: Window, whole: bool) -> None:
+        """What was asked for of that window has come; `whole`: there is nothing older."""
+        turned = self._turned.pop(window, None)
+        if window.transcript.oldest != wanted.before:
+            return  # lines were dropped meanwhile, and would be missing between: they are asked for with the next page
+        window.transcript.older([line for said in wanted.found if (line := self._looks.line(said))])
         window.transcript.whole = whole
-        if window is self._windows.current and self._turned:
-            window.transcript.up(*self._turned)
-        self._turned = None
+        if window is self._windows.current and turned:
+            window.transcript.up(*turned)
+
+    def found(self, wanted: Wanted, window: Window) -> None:
+        """Hits are listed in that window."""
+        for hit in wanted.found:
+            line = self._looks.found(hit)
+            if line is not None:
+                window.transcript.add(line)
+
+    def refused(self, window: Window, words: str) -> None:
+        self._turned.pop(window, None)
+        self._hint(words)
 
     def _fetch(self, window: Window) -> None:
         transcript, conversation = window.transcript, self._conversation
@@ -72,5 +88,5 @@ class Paging:
             self._hint("older lines are asked of the server, which is not there now")
         else:
             fields = {"room": window.room, "limit": FETCHED, "before": transcript.oldest or None}
-            self._lookback.ask(conversation.ask(Command("history", fields=fields)), window)
+            self._lookback.ask(conversation.ask(Command("history", fields=fields)), window, transcript.oldest)
             conversation.send()

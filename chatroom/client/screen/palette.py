@@ -43,7 +43,7 @@ NICKS = 12
 """Classes of nicknames: with more, two hues on a light background would look alike."""
 
 
-class Looks(NamedTuple):
+class Tones(NamedTuple):
     """Of one class."""
 
     dark: str
@@ -55,47 +55,47 @@ class Looks(NamedTuple):
 
 
 CLASSES = {
-    "nick": Looks("", "", "", "bold"),
-    "time": Looks("#8a8a8a", "#767676", "#808080", "dim"),
-    "day": Looks("bold #b2b2b2", "bold #444444", "bold #808080", "bold"),
-    "event": Looks("#9e9e9e", "#626262", "#808080", "dim"),
-    "notice": Looks("#87afff", "#005faf", "#0087af", ""),
-    "refused": Looks("#ff8787", "#af0000", "#d75f5f", "bold"),
-    "failed": Looks("bold #ff8787", "bold #af0000", "bold #d75f5f", "bold"),
-    "pending": Looks("#8a8a8a", "#767676", "#808080", "dim"),
-    "waiting": Looks("italic #8a8a8a", "italic #767676", "italic #808080", "dim italic"),
-    "mention": Looks("bold #ffd75f", "bold #875f00", "bold #af5f00", "bold"),
-    "private": Looks("#d7afff", "#8700af", "#af5fd7", "italic"),
-    "unread": Looks("#ff8700", "#af005f", "#d75f00", "bold"),
-    "link": Looks("underline", "underline", "underline", "underline"),
-    "prompt": Looks("bold", "bold", "bold", "bold"),
-    "question": Looks("bold #5fd7d7", "bold #005f5f", "bold #008787", "bold"),
-    "hint": Looks("#8a8a8a", "#767676", "#808080", "dim"),
-    "bar": Looks("bg:#444444 #e4e4e4", "bg:#d0d0d0 #1c1c1c", "bg:#444444 #e4e4e4", "reverse"),
-    "bar.room": Looks("bold", "bold", "bold", "bold"),
-    "bar.unread": Looks("#afd7ff", "#0000af", "#afd7ff", "bold"),
-    "bar.mention": Looks("bold #ffd75f", "bold #870087", "bold #ffd75f", "bold underline"),
-    "bar.trouble": Looks("bold #ffafaf", "bold #870000", "bold #ffafaf", "bold"),
-    "bar.dim": Looks("#a8a8a8", "#626262", "#a8a8a8", ""),
+    "nick": Tones("", "", "", "bold"),
+    "time": Tones("#8a8a8a", "#767676", "#808080", "dim"),
+    "day": Tones("bold #b2b2b2", "bold #444444", "bold #808080", "bold"),
+    "event": Tones("#9e9e9e", "#626262", "#808080", "dim"),
+    "notice": Tones("#87afff", "#005faf", "#0087af", ""),
+    "refused": Tones("#ff8787", "#af0000", "#d75f5f", "bold"),
+    "failed": Tones("bold #ff8787", "bold #af0000", "bold #d75f5f", "bold"),
+    "pending": Tones("#8a8a8a", "#767676", "#808080", "dim"),
+    "waiting": Tones("italic #8a8a8a", "italic #767676", "italic #808080", "dim italic"),
+    "mention": Tones("bold #ffd75f", "bold #875f00", "bold #af5f00", "bold"),
+    "private": Tones("#d7afff", "#8700af", "#af5fd7", "italic"),
+    "unread": Tones("#ff8700", "#af005f", "#d75f00", "bold"),
+    "link": Tones("underline", "underline", "underline", "underline"),
+    "prompt": Tones("bold", "bold", "bold", "bold"),
+    "question": Tones("bold #5fd7d7", "bold #005f5f", "bold #008787", "bold"),
+    "hint": Tones("#8a8a8a", "#767676", "#808080", "dim"),
+    "bar": Tones("bg:#444444 #e4e4e4", "bg:#d0d0d0 #1c1c1c", "bg:#444444 #e4e4e4", "reverse"),
+    "bar.room": Tones("bold", "bold", "bold", "bold"),
+    "bar.unread": Tones("#afd7ff", "#0000af", "#afd7ff", "bold"),
+    "bar.mention": Tones("bold #ffd75f", "bold #870087", "bold #ffd75f", "bold underline"),
+    "bar.trouble": Tones("bold #ffafaf", "bold #870000", "bold #ffafaf", "bold"),
+    "bar.dim": Tones("#a8a8a8", "#626262", "#a8a8a8", ""),
     # Below, the style that prompt_toolkit has of itself is taken back, colours and all.
-    "completion-menu": Looks("bg:#3a3a3a #d0d0d0", "bg:#dadada #1c1c1c", "bg:#3a3a3a #d0d0d0", "noinherit reverse"),
-    "completion-menu.completion.current": Looks(
+    "completion-menu": Tones("bg:#3a3a3a #d0d0d0", "bg:#dadada #1c1c1c", "bg:#3a3a3a #d0d0d0", "noinherit reverse"),
+    "completion-menu.completion.current": Tones(
         "noreverse bg:#87afff #000000", "noreverse bg:#005faf #ffffff", "noreverse bg:#87afff #000000", "noinherit bold"
     ),
-    "completion-menu.meta.completion": Looks(
+    "completion-menu.meta.completion": Tones(
         "bg:#444444 #bcbcbc", "bg:#d0d0d0 #444444", "bg:#444444 #bcbcbc", "noinherit reverse"
     ),
-    "completion-menu.meta.completion.current": Looks(
+    "completion-menu.meta.completion.current": Tones(
         "bg:#87afff #000000", "bg:#005faf #ffffff", "bg:#87afff #000000", "noinherit bold"
     ),
-    "completion-menu.multi-column-meta": Looks(
+    "completion-menu.multi-column-meta": Tones(
         "bg:#444444 #bcbcbc", "bg:#d0d0d0 #444444", "bg:#444444 #bcbcbc", "noinherit reverse"
     ),
-    "scrollbar.background": Looks("bg:#444444", "bg:#d0d0d0", "bg:#444444", "noinherit reverse"),
-    "scrollbar.button": Looks("bg:#8a8a8a", "bg:#767676", "bg:#8a8a8a", "noinherit"),
-    "auto-suggestion": Looks("#8a8a8a", "#767676", "#808080", "noinherit dim"),
-    "control-character": Looks("#ff8787", "#af0000", "#d75f5f", "noinherit bold"),
-    "nbsp": Looks(*["nounderline fg:default"] * 4),
+    "scrollbar.background": Tones("bg:#444444", "bg:#d0d0d0", "bg:#444444", "noinherit reverse"),
+    "scrollbar.button": Tones("bg:#8a8a8a", "bg:#767676", "bg:#8a8a8a", "noinherit"),
+    "auto-suggestion": Tones("#8a8a8a", "#767676", "#808080", "noinherit dim"),
+    "control-character": Tones("#ff8787", "#af0000", "#d75f5f", "noinherit bold"),
+    "nbsp": Tones(*["nounderline fg:default"] * 4),
 }
 """How each looks; a class with a dot is what its first part is, but for what stands here."""
 
@@ -109,6 +109,6 @@ def nick_style(nick: str) -> str:
 def style(background: Background, colours: bool) -> Style:
     """Without `colours` (https://no-color.org) just bold, dim, italic, underlined and reversed."""
     if not colours:
-        return Style([(name, looks.plain) for name, looks in CLASSES.items()])
-    classes = [(name, getattr(looks, background.value)) for name, looks in CLASSES.items()]
+        return Style([(name, tones.plain) for name, tones in CLASSES.items()])
+    classes = [(name, getattr(tones, background.value)) for name, tones in CLASSES.items()]
     return Style([*classes, *((f"nick.{number}", hue) for number, hue in enumerate(HUES[background]))])

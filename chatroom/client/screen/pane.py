@@ -8,12 +8,16 @@ from functools import lru_cache
 from prompt_toolkit.layout import Container, Dimension
 from prompt_toolkit.layout.mouse_handlers import MouseHandlers
 from prompt_toolkit.layout.screen import Char, Screen, WritePosition
+from wcwidth import wcwidth
 
 from .cells import Cell, Row
 from .hyperlinks import cell_style, link_escape
 
 CELLS_KNOWN = 20_000
 """Different cells that are kept ready to be drawn: some MiB."""
+
+ERASE = "\x1b[{}X"
+"""Erase Character (ECMA-48, 8.3.38): so many, the cursor stays."""
 
 TO_COLUMN = "\x1b[{}G"
 """Cursor Character Absolute (ECMA-48, 8.3.9)."""
@@ -69,13 +73,16 @@ class Pane(Container):
 def put(screen: Screen, cell: Cell, before: Cell | None, x: int, y: int) -> int:
     """Draw it there, and tell the column after it. `before`: what it stands behind on its row."""
     escape = ""
-    if before is not None and len(before.text) > 1:
-        # How wide several characters together are is for each terminal to say: what follows them is put where it belongs,
-        # and drawn whenever they are. To prompt_toolkit brackets in a style mean nothing, but that it is another one.
+    if before is not None and (len(before.text) > 1 or wcwidth(before.text) != before.width):
+        # How wide several characters together are, or a vowel sign, is for each terminal to say: what follows them is put
+        # where it belongs, and drawn whenever they are. To prompt_toolkit brackets in a style mean nothing, but that it is
+        # another one.
         escape = TO_COLUMN.format(x + 1)
         # A blank at the end of a row is drawn only if it has a colour.
         colour = " fg:default" if cell.text == " " else ""
         cell = cell._replace(style=f"{cell.style}{colour} [{before.text.encode().hex()}{hash(before.style)}]")
+    if len(cell.text) > 1:
+        escape += ERASE.format(cell.width)  # where a terminal has it narrower, what stood there before would stay
     if cell.link:
         escape += link_escape(cell.link)
     if escape:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -183,5 +184,10 @@ class Screen:
         self._face.over("this program has a bug, and ends")
 
     def _failed(self, failure: Failure) -> None:
-        if not failure.check(EOFError):  # the terminal is gone
+        if not is_gone(failure.value):
             self._failure = self._failure or failure
+
+
+def is_gone(error: BaseException | None) -> bool:
+    """Whether that tells of a terminal that is not there any more, of which no signal need have told."""
+    return isinstance(error, EOFError) or (isinstance(error, OSError) and error.errno == errno.EIO)

@@ -11,16 +11,26 @@ from .cells import Row
 from .line import Crowd, Line, rule
 
 KEPT = 1000
-"""Lines that a window keeps while the newest are looked at: some twenty screens, in about a megabyte."""
+"""Lines that a window keeps while the newest are looked at: some twenty screens."""
+
+KEPT_CHARACTERS = 2_000_000
+"""Their characters, if that is less: one line may have 65,000. A character takes one byte to four."""
 
 SPARE = 100
 """Lines that are dropped at once, so that not each new one moves all others."""
 
-FARTHEST = 20_000
-"""Lines that a window keeps while one looks back: about 20 megabytes."""
+SPARE_CHARACTERS = 200_000
+"""The same in characters."""
 
-LAID_OUT = 300
-"""Lines that are kept laid out, which takes a hundred bytes for each column: what is on the largest of screens."""
+FARTHEST = 20_000
+"""Lines that a window keeps while one looks back: a day or more of a busy room."""
+
+FARTHEST_CHARACTERS = 20_000_000
+"""Their characters, if that is less. Only one window is looked back in."""
+
+LAID_OUT = 200_000
+"""Cells that are kept laid out, in 20 megabytes: more than is on the largest of screens, and two of the longest lines, of
+which the end of one and the beginning of the other are looked at together. What is laid out last is kept however long."""
 
 
 class Transcript:
@@ -39,8 +49,11 @@ class Transcript:
         self._marking = False
         self._bottom: tuple[Line, int] | None = None
         """While one looks back: the last line that is looked at, and how many of its rows are below. None: the newest."""
-        self._laid: dict[Line, None] = {}
-        """Those that are laid out, the ones last looked at last."""
+        self._characters = 0
+        self._laid: dict[Line, int] = {}
+        """The cells of those that are laid out, the ones last looked at last."""
+        self._cells = 0
+        """Of all these."""
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -56,9 +69,11 @@ class Transcript:
         if self._marking and counts:
             self._marked, self._marking = line, False
         self.below += bool(counts and self._bottom)
+        if self._lines and isinstance(self._lines[-1], Crowd):
+            self._lines[-1].settle()
         self._lines.append(line)
-        if len(self._lines) > (FARTHEST if self._bottom else KEPT) + SPARE:
-            self._drop()
+        self._characters += len(line.text)
+        self._drop()
 
     def recall(self, line: Line) -> None:
         """What was said before we came stands before what was told when we did."""
@@ -70,11 +85,17 @@ class Transcript:
         while at and self._lines[at - 1].when > line.when:
             at -= 1
         self._lines.insert(at, line)
+        self._characters += len(line.text)
 
     def moved(self, when: datetime, nick: str, word: str, why: str) -> None:
         """Somebody came or left."""
         last = self._lines[-1] if self._lines else None
-        if not (isinstance(last, Crowd) and last.when.date() == when.date() and last is not self._marked):
+        if not (
+            isinstance(last, Crowd)
+            and last.when.date() == when.date()
+            and last is not self._marked
+            and last.takes(nick)
+        ):
             last = Crowd(when)
             self.add(last, counts=False)
         last.add(nick, word, why)
@@ -84,10 +105,12 @@ class Transcript:
         new = [line for line in lines if not line.eid or line.eid not in self._eids]
         self._eids.update((line.eid, line) for line in new if line.eid)
         self._lines[:0] = new
+        self._characters += sum(len(line.text) for line in new)
 
     def correct(self, eid: str, text: str) -> None:
         line = self._eids.get(eid)
         if line is not None:
+            self._characters += len(text) - len(line.text)
             line.change(text, line.style, "edited")
 
     def remove(self, eid: str) -> None:
@@ -101,6 +124,8 @@ class Transcript:
         self.whole = False
         self._lines.clear()
         self._eids.clear()
+        self._laid.clear()
+        self._characters = self._cells = 0
 
     @property
     def oldest(self) -> str:
@@ -110,7 +135,7 @@ class Transcript:
     @property
     def full(self) -> bool:
         """No more older lines are kept."""
-        return len(self._lines) >= FARTHEST
+        return len(self._lines) >= FARTHEST or self._characters >= FARTHEST_CHARACTERS
 
     # What was typed, and has had no outcome yet
 
@@ -139,6 +164,10 @@ class Transcript:
         """One stops reading here."""
         self._marked, self._marking = None, True
 
+    def missed(self) -> None:
+        """What comes next was not read when it happened."""
+        self._marking = True
+
     def read_on(self) -> None:
         """One reads what comes."""
         self._marking = False
@@ -149,8 +178,7 @@ class Transcript:
 
     def to_the_end(self) -> None:
         self._bottom = None
-        if len(self._lines) > KEPT + SPARE:
-            self._drop()
+        self._drop()
 
     def view(self, width: int, height: int) -> list[Row]:
         """The rows that are looked at: the last of them is to stand at the bottom."""
@@ -224,11 +252,12 @@ class Transcript:
         """The rows of a line, with the rules above it."""
         line = lines[at]
         rows = line.rows(width)
-        self._laid.pop(line, None)
-        self._laid[line] = None
-        if len(self._laid) > LAID_OUT:
+        wide = sum(map(len, rows))
+        self._cells += wide - self._laid.pop(line, 0)
+        self._laid[line] = wide
+        while self._cells > LAID_OUT and len(self._laid) > 1:
             oldest = next(iter(self._laid))
-            del self._laid[oldest]
+            self._cells -= self._laid.pop(oldest)
             oldest.forget()
         rules = []
         if at == 0 or lines[at - 1].when.date() != line.when.date():
@@ -238,10 +267,22 @@ class Transcript:
         return [*rules, *rows] if rules else rows
 
     def _drop(self) -> None:
-        kept = FARTHEST if self._bottom else KEPT
+        """The oldest, when there are too many; never the last."""
+        most, characters = (FARTHEST, FARTHEST_CHARACTERS) if self._bottom else (KEPT, KEPT_CHARACTERS)
+        if len(self._lines) <= most + SPARE and self._characters <= characters + SPARE_CHARACTERS:
+            return
+        kept = self._characters = 0  # counted anew, since some lines have changed
+        for line in reversed(self._lines[-most:]):
+            if kept and self._characters + len(line.text) > characters:
+                break
+            kept += 1
+            self._characters += len(line.text)
         gone, self._lines = self._lines[:-kept], self._lines[-kept:]
+        if not gone:
+            return
         self.whole = False
         if self._bottom and self._bottom[0] not in self._all():
             self._bottom = (self._lines[0], 0)  # which is as near as can be
         for line in gone:
             self._eids.pop(line.eid, None)
+            self._cells -= self._laid.pop(line, 0)

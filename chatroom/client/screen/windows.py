@@ -49,7 +49,8 @@ class Windows:
         return len(self._windows)
 
     def get(self, room: str) -> Window | None:
-        return next((window for window in self._windows if window.room == room), None)
+        """The window of a room, however it is capitalised."""
+        return next((window for window in self._windows if window.room.casefold() == room.casefold()), None)
 
     def number(self, window: Window) -> int:
         """From 1."""
