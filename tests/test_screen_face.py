@@ -17,9 +17,10 @@ from chatroom.client.connection import Link
 from chatroom.client.core import Conversation
 from chatroom.client.identity import Identity
 from chatroom.client.screen.app import App
-from chatroom.client.screen.asking import TYPED_MOST
+from chatroom.client.screen.asking import LONG, TYPED_MOST
 from chatroom.client.screen.cells import Row
 from chatroom.client.screen.face import SILENT_MOST, ScreenFace
+from chatroom.client.screen.looks import now
 from chatroom.event import Kind
 from chatroom.text import safe
 from chatroom.wire.json import MAX_LINE, MAX_LINES
@@ -200,6 +201,8 @@ def test_a_message_that_cannot_be_said_is_told_before(desk: Desk) -> None:
     assert desk.seen.too_long("x" * MAX_LINE).endswith("it cannot be said")
     assert desk.seen.too_long("漢" * (MAX_LINE // 3)) != ""
     assert desk.seen.too_long("x\n" * 8000) != ""
+    assert desk.seen.too_long("x\n" * (MAX_LINES - 1)) == ""
+    assert f"at most {MAX_LINES} lines" in desk.seen.too_long("x\n" * MAX_LINES)
     assert f"at most {MAX_LINES} lines" in desk.seen.too_long("xxxxxxxxxxxxxxxx\n" * 2000)
 
 
@@ -517,6 +520,18 @@ def test_a_connection_lost_and_back_with_nothing_missed_leaves_no_mark(desk: Des
     desk.alice.ask("say", room="dev", text="missed")
     desk.recover()
     assert any("── new ─" in "".join(cell.text for cell in row) for row in desk.rows())
+
+
+def test_a_server_that_does_not_answer_is_told_of(desk: Desk) -> None:
+    asking = desk.seen._asking
+    assert not asking.unanswered(now() + 2 * LONG)
+    desk.type("hello")
+    assert not asking.unanswered(now())
+    assert asking.unanswered(now() + 2 * LONG)
+    desk.seen.windows.current.transcript.waiting(next(iter(asking._shown))).when -= 2 * LONG
+    assert desk.bar().endswith(" no answer yet ")
+    desk.go_on()
+    assert "no answer" not in desk.bar()
 
 
 def test_who_types_on_after_leaving_was_asked_about_is_asked_again(desk: Desk) -> None:

@@ -45,6 +45,9 @@ from .typed import is_secret
 REDRAW_INTERVAL = 0.016
 """Seconds between two drawings at least: what comes faster than anybody reads is drawn together."""
 
+REFRESH_INTERVAL = 5.0
+"""Seconds after which it is looked anew: that a server does not answer is told by nothing else than time."""
+
 ESCAPE_TIMEOUT = 0.1
 """Seconds until Escape counts as a key of its own, and not as the beginning of another's: what comes over a network may be
 torn in two."""
@@ -139,6 +142,7 @@ class App:
             editing_mode=EditingMode.EMACS,
             enable_page_navigation_bindings=False,
             min_redraw_interval=REDRAW_INTERVAL,
+            refresh_interval=REFRESH_INTERVAL,
             input=keyboard,
             output=output,
         )

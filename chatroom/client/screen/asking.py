@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from ...request import Command, Refused
@@ -21,6 +22,9 @@ from .windows import Window, Windows
 
 TYPED_MOST = 1000
 """Lines typed that wait until it is sure where they go."""
+
+LONG = timedelta(seconds=10)
+"""Without an answer, to be told of: much longer than a disk that is busy takes."""
 
 SHOWN = ("say", "me", "msg", "reply")
 """Commands whose words are shown before their outcome is."""
@@ -80,6 +84,12 @@ class Asking:
     def waiting(self) -> int:
         """Lines and requests without an outcome."""
         return len(self._shown)
+
+    def unanswered(self, when: datetime) -> bool:
+        """Whether the server has said nothing for long by then to something that is shown as waiting."""
+        oldest = next(iter(self._shown.items()), None)
+        line = oldest[1].transcript.waiting(oldest[0]) if oldest else None
+        return line is not None and when - line.when > LONG
 
     @property
     def held(self) -> bool:
@@ -165,11 +175,11 @@ class Asking:
 
     def too_long(self, text: str) -> str:
         """Why that cannot be said; empty while it can."""
-        if len(text) * LONGEST_CHARACTER < MAX_LINE - AROUND:
-            return ""
         lines = text.count("\n") + 1
         if lines > MAX_LINES:
             return f"a message has at most {MAX_LINES} lines, and these are {lines}: it cannot be said"
+        if len(text) * LONGEST_CHARACTER < MAX_LINE - AROUND:
+            return ""
         over = len(line_of({"say": {"text": text}})) + AROUND - MAX_LINE
         return f"{over} bytes too long: a message has at most about {MAX_LINE}; it cannot be said" if over > 0 else ""
 

@@ -11,11 +11,15 @@ TOPIC_NARROWEST = 12
 """Columns: less of a topic tells nothing."""
 
 
-def bar(windows: Windows, width: int, trouble: str, waiting: int) -> list[Piece]:
-    """`trouble`: why there is no connection; empty while there is one. `waiting`: so many lines are not sent yet."""
+def bar(windows: Windows, width: int, trouble: str, waiting: int, unanswered: bool = False) -> list[Piece]:
+    """`trouble`: why there is no connection; empty while there is one. `waiting`: so many lines are not sent yet.
+    `unanswered`: there is a connection, but the server says nothing."""
     room = windows.current
     shown = {room: cut(f" {_name(windows, room)} ", width)}
-    right = [Piece("class:bar.trouble", f" offline{f', {waiting} not sent' if waiting else ''} ")] if trouble else []
+    wrong = (
+        f" offline{f', {waiting} not sent' if waiting else ''} " if trouble else " no answer yet " if unanswered else ""
+    )
+    right = [Piece("class:bar.trouble", wrong)] if wrong else []
     free = width - width_of(shown[room])
     right = [piece._replace(text=cut(piece.text, free)) for piece in right]
     free -= _width(right)

@@ -172,7 +172,7 @@ class ScreenFace:
         return self.windows.current.transcript.view(width, height)
 
     def bar(self, width: int) -> Sequence[Piece]:
-        return bar(self.windows, width, self._trouble, self._asking.waiting)
+        return bar(self.windows, width, self._trouble, self._asking.waiting, self._asking.unanswered(now()))
 
     def prompt(self) -> str:
         return self.conversation.nick
