@@ -105,7 +105,7 @@ def ring_of(module: str) -> Ring | None:
         before = HEART[: HEART.index(package)]
         return Ring((*FACTS, *before, *([package] if package == "commands" else ())), TWISTED_IN_HEART, pure=True)
     if package in EDGES:
-        return Ring(("",), (*TWISTED, *TLS, *SCREEN))
+        return Ring(("",), (*TWISTED, *TLS, *SCREEN, *TABLES))
     match package:
         case "":  # chatroom/__init__.py: the version
             return Ring(())
