@@ -69,7 +69,7 @@ def talk(server: Server, enter: Enter) -> Screen:
     """A morning in two rooms."""
     bob, lin = Person(server, "bob"), Person(server, "林")
     bob.say("/register correct-horse-battery", "/topic Twisted 26.10 is out")
-    bob.say("good morning! 26.10 is on PyPI, and the notes are here:", "https://docs.twisted.org/en/stable/")
+    bob.say("good morning! 26.10 is out, and the notes are here:", "https://docs.twisted.org/en/stable/")
     lin.expect("en/stable")
     lin.say("太好了，我今天就升级 🚀")
     bob.expect("🚀")
