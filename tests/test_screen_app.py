@@ -77,6 +77,11 @@ class Stage:
             loop.call_soon(turn.set_result, None)
             await turn
 
+    def put(self, text: str) -> None:
+        """All that is typed is this."""
+        self.app._line.text = text
+        self.app._line.cursor_position = len(text)
+
     async def draw(self) -> str:
         """All that is drawn from now on, until something has been."""
         self.drawn.truncate(0)
@@ -236,9 +241,9 @@ def test_no_key_throws_the_line_away_unsaid_or_keeps_what_is_typed_to_type_it_ag
 def test_letters_that_are_one_in_some_scripts_are_drawn_and_taken_away_one_by_one() -> None:
     async def script(stage: Stage) -> None:
         for text in ("राष्ट्रीय", "\u1100\u1100\u1161", "\u0930\u093e\u093e"):
-            stage.app.text = text
+            stage.put(text)
             assert text in plain(await stage.draw())
-        stage.app.text = "राष्ट्रीय"
+        stage.put("राष्ट्रीय")
         await stage.keys("\x7f\x7f", until=lambda: stage.app.text == "राष्ट्")
         await stage.keys("\x01", CTRL_D, until=lambda: stage.app.text == "ष्ट्")
 
@@ -354,7 +359,8 @@ def test_tab_completes() -> None:
 
 def test_what_is_too_long_is_told_before_it_is_said_and_stays() -> None:
     async def script(stage: Stage) -> None:
-        stage.app.text = text = "x" * MAX_LINE
+        text = "x" * MAX_LINE
+        stage.put(text)
         await stage.keys(ENTER, until=lambda: "bytes too long" in stage.drawn.getvalue())
         assert (stage.app.text, stage.held) == (text, 0)
 
@@ -412,7 +418,7 @@ def test_up_and_down_with_alt_do_the_same(key: str) -> None:
 
 def test_what_is_typed_takes_its_share_of_the_screen_and_no_more() -> None:
     async def script(stage: Stage) -> None:
-        stage.app.text = "\n".join(f"typed {number}" for number in range(30))
+        stage.put("\n".join(f"typed {number}" for number in range(30)))
         assert plain(await stage.draw()).count("typed ") == ROWS // LINE_SHARE
 
     play(script)
@@ -459,9 +465,9 @@ def test_escape_alone_is_a_key_after_a_while() -> None:
 
 def test_a_character_of_very_many_is_taken_away_in_parts() -> None:
     async def script(stage: Stage) -> None:
-        stage.app.text = f"e{MARK * LONGEST_CLUSTER}x"
+        stage.put(f"e{MARK * LONGEST_CLUSTER}x")
         await stage.keys("\x01", CTRL_D, until=lambda: stage.app.text == f"{MARK}x")
-        stage.app.text = f"e{MARK * (LONGEST_CLUSTER - 1)}x"
+        stage.put(f"e{MARK * (LONGEST_CLUSTER - 1)}x")
         await stage.keys("\x01", CTRL_D, until=lambda: stage.app.text == "x")
 
     play(script)

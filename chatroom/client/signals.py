@@ -1,4 +1,4 @@
-"""Signals that end the program: the room is left first, since who is only gone is waited for."""
+"""Signals that end the program, or stop it: the room is left first, since who is only gone is waited for."""
 
 from __future__ import annotations
 
@@ -36,3 +36,10 @@ def on_signals(
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, catch)
     signal.signal(signal.SIGALRM, catch)
+
+
+def stop() -> None:
+    """All that the shell started with us, until it has us go on; the signal may be caught, to do this."""
+    ours = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+    os.kill(0, signal.SIGTSTP)
+    signal.signal(signal.SIGTSTP, ours)

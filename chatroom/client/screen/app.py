@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from prompt_toolkit.application import Application
+from prompt_toolkit.application import Application, run_in_terminal
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.clipboard import DummyClipboard, DynamicClipboard, InMemoryClipboard
 from prompt_toolkit.completion import Completer
@@ -36,6 +36,7 @@ from prompt_toolkit.widgets import SearchToolbar
 from twisted.internet.defer import Deferred
 
 from ...text import clean_lines
+from ..signals import stop
 from .cells import Piece, Row, cells, cut, rows
 from .clusters import Clusters, LineWindow, after_cursor
 from .keys import Looking, keys
@@ -191,11 +192,6 @@ class App:
     def text(self) -> str:
         return self._line.text
 
-    @text.setter
-    def text(self, text: str) -> None:
-        self._line.text = text
-        self._line.cursor_position = len(text)
-
     # What keys ask for
 
     def enter(self) -> None:
@@ -260,7 +256,7 @@ class App:
         self._app.renderer.clear()
 
     def suspend(self) -> None:
-        self._app.suspend_to_background()
+        run_in_terminal(stop)
 
     def turn(self, pages: int) -> None:
         width, height = self._pane.width, self._pane.height

@@ -101,8 +101,7 @@ class Local:
         """A window's number, or the name of a room that has one."""
         windows = self._told.windows
         window = windows.at(int(words)) if words.isdecimal() and words.isascii() and len(words) < 5 else None
-        name = words.removeprefix("#").casefold()
-        window = window or next((one for one in windows if one.room.casefold() == name and name), None)
+        window = window or (windows.get(words.removeprefix("#")) if words else None)
         if window is None and words.isdecimal():  # no room's name begins with a digit
             raise Refused("bad_arguments", f"there is no window {words[:5]}; there are {len(windows)}")
         if window is not None:
@@ -116,8 +115,7 @@ class Local:
     def _leave(self, words: str) -> bool:
         """The window of a room in which we are not any more."""
         windows = self._told.windows
-        name = words.removeprefix("#").casefold() or windows.current.room.casefold()
-        window = next((one for one in windows if one.room.casefold() == name), None)
+        window = windows.get(words.removeprefix("#") or windows.current.room)
         if window is None or window.people or window.room == HOME:
             return False
         windows.close(window)

@@ -67,6 +67,8 @@ class News:
             case "started":
                 members = said.get("members")
                 window.people = dict.fromkeys(map(str, members)) if isinstance(members, list) else {}
+                if room in self._who.rooms:  # where nobody is, we are not either
+                    window.people[self._who.nick] = None
             case "edited":
                 if said.get("removed") is not True:
                     window.transcript.correct(str(said.get("of")), str(said.get("text", "")))

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
-from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.styles import BaseStyle
@@ -117,7 +116,7 @@ class Screen:
 
         def begin() -> None:
             self.terminal.ours = True
-            signal.signal(signal.SIGTSTP, lambda *_: reactor.callFromThread(self.suspend))
+            signal.signal(signal.SIGTSTP, lambda *_: reactor.callFromThread(self.app.suspend))
             asyncio.get_event_loop().set_exception_handler(self._bug)
             shown = self.app.run(self._began).addErrback(self._failed)
             shown.addCallback(lambda _: face.end())  # the terminal may be gone: who had it leaves the room all the same
@@ -136,16 +135,6 @@ class Screen:
             self.terminal.restore()
         if self._failure is not None:
             self._failure.raiseException()
-
-    def suspend(self) -> None:
-        """Until the shell has us go on."""
-
-        def stop() -> None:
-            ours = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-            os.kill(0, signal.SIGTSTP)
-            signal.signal(signal.SIGTSTP, ours)
-
-        run_in_terminal(stop)
 
     def bug(self, words: str) -> None:
         """Something is wrong with this program; the conversation goes on if it can."""

@@ -110,13 +110,12 @@ class Transcript:
     def correct(self, eid: str, text: str) -> None:
         line = self._eids.get(eid)
         if line is not None:
-            self._characters += len(text) - len(line.text)
-            line.change(text, line.style, "edited")
+            self._change(line, text, line.style, "edited")
 
     def remove(self, eid: str) -> None:
         line = self._eids.get(eid)
         if line is not None:
-            line.change("(removed)", "class:event")
+            self._change(line, "(removed)", "class:event", "")
 
     def clear(self) -> None:
         """Nothing is shown any more; it can be looked back at."""
@@ -228,6 +227,10 @@ class Transcript:
             self._bottom = (lines[at], below)
 
     # Within
+
+    def _change(self, line: Line, text: str, style: str, note: str) -> None:
+        self._characters += len(text) - len(line.text)
+        line.change(text, style, note)
 
     def _all(self) -> list[Line]:
         return [*self._lines, *self._pending.values()]
