@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
+from .chat import Chat
 from .intake import Hold, Intake
 from .order import Order
 from .request import Answer, Command, Refused
-from .seams import NotSaved, Outlet, Repeated, Source, Wire, not_saved
+from .seams import NotSaved, Outlet, Peer, Repeated, Source, Wire, not_saved
 
 
 class Settling(Protocol):
@@ -25,9 +26,19 @@ class Settling(Protocol):
 class Told(Protocol):
     """Who is told."""
 
+    chat: Chat
     ended: bool
     outlet: Outlet
+    peer: Peer
     wire: Wire
+
+    @property
+    def nick(self) -> str:
+        """Empty for who is nobody here."""
+
+    @property
+    def protocol(self) -> str:
+        """By what they come, in words."""
 
     @property
     def speaking(self) -> Settling: ...
@@ -73,7 +84,7 @@ class Answers:
 
     def refuse(self, refused: Refused, id: str = "") -> None:
         """What was asked under this id, if it had one, is not done."""
-        self.write(self._to.wire.refuse(refused, id))
+        self.write(self._refusal(refused, id))
 
     async def give(self, answering: Coroutine[Any, Any, Answer | None], command: Command) -> None:
         """What comes of what was asked, after all that was said before it."""
@@ -85,9 +96,14 @@ class Answers:
             answer = await answering
             told = b"" if answer is None else self._to.wire.answer(answer, command)
         except Refused as refused:
-            told = self._to.wire.refuse(refused, command.id)
+            told = self._refusal(refused, command.id)
         self.hide(False)
         self.write(told)
+
+    def _refusal(self, refused: Refused, id: str) -> bytes:
+        to = self._to
+        to.chat.witness.refused(to.nick, to.peer.address, to.protocol, refused)
+        return to.wire.refuse(refused, id)
 
     async def refuse_in_order(self, refused: Refused, id: str = "") -> None:
         """The same, after all that was said before."""

@@ -19,8 +19,8 @@ class Allowance:
     be no bound (5 at once and one each 12 seconds are 9 in a minute). A count of 0 is no limit."""
 
     def __init__(self, clock: Clock, count: int, seconds: float) -> None:
+        self.count = count
         self._clock = clock
-        self._count = count
         self._seconds = seconds
         # The newest times for each key, in the order of the last of them. A key is kept as its hash, which is as small
         # for a name of any length.
@@ -33,18 +33,18 @@ class Allowance:
     def wait(self, key: Hashable) -> float:
         """Seconds until one more may be taken; 0 when it may be now."""
         taken = self._taken.get(hash(key), [])
-        if not self._count or len(taken) < self._count:
+        if not self.count or len(taken) < self.count:
             return 0.0
-        return max(0.0, taken[0] + self._seconds - self._clock.seconds())
+        return max(0.0, taken[-self.count] + self._seconds - self._clock.seconds())
 
     def take(self, key: Hashable) -> None:
         """Count one."""
-        if not self._count:
+        if not self.count:
             return
         now = self._clock.seconds()
         taken = self._taken.setdefault(hash(key), [])
         taken.append(now)
-        del taken[: -self._count]
+        del taken[: -self.count]
         self._taken.move_to_end(hash(key))
         self._forget(now)
 
@@ -68,6 +68,11 @@ class Attempts:
         self._of_account = Allowance(clock, a_minute, 60)
         self._of_site = Allowance(clock, of_address_a_minute, 60)
 
+    def limit(self, a_minute: int, of_address_a_minute: int) -> None:
+        """So many to one account from one site, and from one site to any; 0 for any number."""
+        self._of_account.count = a_minute
+        self._of_site.count = of_address_a_minute
+
     def begin(self, site: str, account: str) -> None:
         """Count a login, before it is known how it ends; raises Refused when there were too many."""
         wait = max(self._of_account.wait((site, account)), self._of_site.wait(site))
@@ -88,6 +93,10 @@ class Registrations:
 
     def __init__(self, clock: Clock, an_hour: int) -> None:
         self._of_site = Allowance(clock, an_hour, 60 * 60)
+
+    def limit(self, an_hour: int) -> None:
+        """So many; 0 for any number."""
+        self._of_site.count = an_hour
 
     def begin(self, site: str) -> None:
         """Count one; raises Refused when there were too many."""

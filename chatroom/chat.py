@@ -29,6 +29,7 @@ from .room import Room
 from .seams import Batch, Clock, Hasher, Login, NotSaved, Repeated, Storage
 from .settings import Settings
 from .tidy import Tidy
+from .witness import NOBODY, Witness
 
 SAVE_AGAIN = 1.0
 """Seconds until what must not be lost (who left) is appended again after the storage could not save it."""
@@ -51,12 +52,14 @@ class Chat:
         accounts: Accounts,
         login: Login,
         hasher: Hasher | None,
+        witness: Witness = NOBODY,
     ) -> None:
         """`now` tells seconds since 1970; `stamp` is unlike that of any other start of any node. Without a `hasher` passwords
         are kept elsewhere, and `login` alone knows of them."""
         self.settings = settings
         self.clock = clock
         self.login = login
+        self.witness = witness
         self.hasher = hasher
         self.directory = Directory(accounts, clock.seconds)
         self.connections = Connections(settings.connections, settings.connections_per_address)
@@ -87,6 +90,15 @@ class Chat:
         self._stamp = stamp
         self._counter = count(1)
 
+    def adopt(self, settings: Settings) -> None:
+        """Go by these from now on. Who is connected keeps the rate with which they came; rooms are opened at the start."""
+        self.settings = settings
+        self.connections.limit(settings.connections, settings.connections_per_address)
+        self.attempts.limit(settings.logins_a_minute, settings.logins_of_address_a_minute)
+        self.registrations.limit(settings.registrations_an_hour)
+        self.tidy.keep(settings.retention, settings.addresses_for)
+        self.tidy.expiring()
+
     async def open(self, storage: Storage) -> None:
         """Take up the logs where the storage has them; to be awaited before anyone comes in. Until the storage can save,
         which a full disk may prevent, it is tried again. Raises Refused for a storage that a newer server wrote."""
@@ -111,8 +123,7 @@ class Chat:
     async def open_directory(self, storage: Storage) -> None:
         """Take up the server's own log only: enough to look after accounts."""
         self.storage = storage
-        self.journal = Journal(storage, lambda call: self.clock.callLater(0, call))
-        await _refuse_newer_tables(storage)
+        self.journal = Journal(storage, lambda call: self.clock.callLater(0, call), self.witness, self.clock.seconds)
         await self.directory.open(storage)
 
     async def open_room(self, opened: Opened) -> Room:
@@ -120,7 +131,7 @@ class Chat:
         name = opened.name
         if name.folded not in self.rooms:
             door = Door(self.clock, self.settings.presence_burst)
-            room = Room(name, opened.by, self.storage, door, self._parted)
+            room = Room(name, opened.by, self.storage, door, self._parted, self.witness)
             await room.open()
             self.rooms.setdefault(name.folded, room)
         return self.rooms[name.folded]
@@ -279,14 +290,3 @@ class Chat:
 
 def _forms(names: Mapping[str, Name]) -> dict[str, list[str]]:
     return {id: [*name] for id, name in names.items()}
-
-
-async def _refuse_newer_tables(storage: Storage) -> None:
-    for entry in await storage.read(SERVER_LOG, limit=1, kinds={Kind.STARTED}):
-        for table, version in entry.event.details.get("tables", {}).items():
-            if _numbers(version) > _numbers(TABLES.get(table, "")):
-                raise Refused("newer_tables", f"its nicknames were compared by {table} {version}, newer than ours")
-
-
-def _numbers(version: str) -> list[int]:
-    return [int(number) for number in version.split(".") if number.isdecimal()]

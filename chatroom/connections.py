@@ -32,15 +32,21 @@ class Connections:
     """Everyone connected, strangers too."""
 
     def __init__(self, most: int, most_from_one: int) -> None:
-        """At most `most` in all, and `most_from_one` from one address."""
-        self._most = most
-        self._most_from_one = most_from_one
+        self.limit(most, most_from_one)
         self._present: dict[Present, str] = {}
         self._from: Counter[str] = Counter()
         self._gone: Deferred[None] = succeed(None)
 
+    def __len__(self) -> int:
+        return len(self._present)
+
     def __iter__(self) -> Iterator[Present]:
         return iter(tuple(self._present))
+
+    def limit(self, most: int, most_from_one: int) -> None:
+        """At most `most` in all, and `most_from_one` from one address; who is here stays."""
+        self._most = most
+        self._most_from_one = most_from_one
 
     def admit(self, who: Present, address: str) -> None:
         """Count a connection from an address; raises Refused when there are too many. It stays counted until `release`

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from .account import Accounts, name_of
 from .event import Entry, Kind, Sort
-from .names import Name
+from .names import TABLES, Name
 from .opened import OpenedRooms
 from .recall import since_start, state
 from .request import Refused
@@ -46,7 +46,9 @@ class Directory:
         """Of whom it is on its way into the log that they released what they had."""
 
     async def open(self, storage: Storage) -> None:
-        """Read all accounts, and who was here when the server stopped, and from then on every entry."""
+        """Read all accounts, and who was here when the server stopped, and from then on every entry. Raises Refused for a
+        storage that a newer server wrote."""
+        await _refuse_newer_tables(storage)
         await storage.follow(SERVER_LOG, self._fold)
         async for entries in state(storage, SERVER_LOG):
             self._fold(entries)
@@ -161,3 +163,14 @@ class Directory:
 def _taken(name: Name, other: Name) -> Refused:
     like = "" if other.shown == name.shown else f"too like {other.shown}, which is "
     return Refused("nick_taken", f"{name.shown} is {like}taken")
+
+
+async def _refuse_newer_tables(storage: Storage) -> None:
+    for entry in await storage.read(SERVER_LOG, limit=1, kinds={Kind.STARTED}):
+        for table, version in entry.event.details.get("tables", {}).items():
+            if _numbers(version) > _numbers(TABLES.get(table, "")):
+                raise Refused("newer_tables", f"its nicknames were compared by {table} {version}, newer than ours")
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in version.split(".") if number.isdecimal()]

@@ -14,6 +14,7 @@ from .log import Log
 from .positions import position_in
 from .recall import RECALL_ENTRIES
 from .seams import Batch, Clock, Delayed, NotSaved, Storage
+from .witness import Witness
 
 READ_PAUSE = 5.0
 """Seconds after a private message came until it is noted that it was read: one entry for a conversation's burst, and who
@@ -25,6 +26,7 @@ class Server(Protocol):
 
     clock: Clock
     storage: Storage
+    witness: Witness
 
     def event(
         self, kind: Kind, by: str = ..., nick: str = ..., text: str = ..., details: dict[str, str] = ...
@@ -48,7 +50,7 @@ class Inbox:
 
     def __init__(self, server: Server, id: str, taken: Callable[[], Position | None]) -> None:
         """`taken` tells up to where it has certainly reached the owner: the furthest of their connections."""
-        self.log = Log(inbox_log(id), server.storage, self._came, INBOX)
+        self.log = Log(inbox_log(id), server.storage, self._came, INBOX, server.witness)
         self.read: Position = server.storage.start
         self._noted = self.read
         self.last: Event | None = None

@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 
 from .page import ENTRY_BYTES
 from .seams import Batch, NotSaved, Repeated, Storage
+from .witness import NOBODY, Witness
 
 BATCH_BYTES = 1024 * 1024
 """A commit is about this large at most, so that none lasts long."""
@@ -36,10 +37,19 @@ class Journal:
 
     _log = Logger()
 
-    def __init__(self, storage: Storage, later: Callable[[Callable[[], None]], object]) -> None:
-        """`later` calls a function at the end of this turn of the reactor."""
+    def __init__(
+        self,
+        storage: Storage,
+        later: Callable[[Callable[[], None]], object],
+        witness: Witness = NOBODY,
+        seconds: Callable[[], float] = float,
+    ) -> None:
+        """`later` calls a function at the end of this turn of the reactor; `seconds` is the time by which the witness is told
+        how long a commit took."""
         self._storage = storage
         self._later = later
+        self._witness = witness
+        self._seconds = seconds
         self._batches: deque[list[Group]] = deque()
         self._last_size = 0
         self._committing = False
@@ -85,10 +95,11 @@ class Journal:
         groups = self._batches.popleft()
         batch = [item for events, _ in groups for item in events]
         maybeDeferred(self._storage.append, batch).addCallbacks(
-            self._committed, self._failed, callbackArgs=(groups,), errbackArgs=(groups,)
+            self._committed, self._failed, callbackArgs=(groups, batch, self._seconds()), errbackArgs=(groups,)
         )
 
-    def _committed(self, repeats: Sequence[Repeated], groups: list[Group]) -> None:
+    def _committed(self, repeats: Sequence[Repeated], groups: list[Group], batch: Batch, began: float) -> None:
+        self._witness.committed(batch, self._seconds() - began)
         if repeats:
             self._tell_repeats({repeat.eid: repeat for repeat in repeats}, groups)
         elif self._failing:  # all of a batch with repeats may be repeats: that proves nothing
@@ -102,6 +113,7 @@ class Journal:
                 self._failing = True
                 self._log.error("the storage cannot save: {words}", words=failure.value.words)
             why = failure.value
+            self._witness.failed(why)
         elif len(groups) > 1:
             # One event that cannot be kept must not cost the others of its batch: each group on its own.
             self._batches.extendleft([group] for group in reversed(groups))

@@ -18,6 +18,7 @@ from .kept import Talk
 from .page import Page, Reader, page_of, size_of
 from .positions import position_in
 from .seams import Format, Storage
+from .witness import NOBODY, Witness
 
 TAIL_BYTES = 512 * 1024
 """Entries kept in memory of each log, reckoned by `size_of`: a reader who is a little behind costs no read from the
@@ -45,11 +46,13 @@ class Log:
         storage: Storage,
         fold: Callable[[Sequence[Entry]], None],
         kinds: Collection[Kind] = HISTORY,
+        witness: Witness = NOBODY,
     ) -> None:
         """`fold` is given what was committed before any reader is; `kinds` are those of `talk`."""
         self.name = name
         self._storage = storage
         self._fold = fold
+        self._witness = witness
         self._tail: list[Entry] = []
         self._tail_size = 0
         self._batches: deque[tuple[int, int]] = deque()
@@ -87,6 +90,10 @@ class Log:
         """The position that was told in these words; raises Refused when it is none of this log."""
         return position_in(self.name, self.tip, self._storage, text)
 
+    def behind(self, reader: Reader) -> int:
+        """Entries of the tail that the reader has not been shown; of all that is older it may lack any."""
+        return len(self._tail) - bisect_right(self._tail, reader.cursor, key=_position)
+
     # Readers
 
     def advance(self, reader: Reader) -> None:
@@ -102,7 +109,7 @@ class Log:
             elif reader.cursor < self._floor:
                 ensureDeferred(self._catch_up(reader)).addErrback(self._let_go, reader)
             else:
-                reader.take(self._page(reader.format, reader.cursor))
+                self._show(reader, self._page(reader.format, reader.cursor))
 
     def end(self, reader: Reader, position: Position) -> None:
         """Show the reader all up to a position, and nothing behind it."""
@@ -117,7 +124,11 @@ class Log:
             ensureDeferred(self._catch_up(reader)).addErrback(self._let_go, reader)
         else:
             start, stop = (bisect_right(self._tail, place, key=_position) for place in (reader.cursor, end))
-            reader.take(page_of(self.name, self._tail[:stop], start, reader.format))
+            self._show(reader, page_of(self.name, self._tail[:stop], start, reader.format))
+
+    def _show(self, reader: Reader, page: Page) -> None:
+        reader.take(page)
+        self._witness.delivered(page.entries)
 
     async def _catch_up(self, reader: Reader) -> None:
         """Show what is in the tail no longer."""
@@ -130,7 +141,7 @@ class Log:
             if not entries:
                 reader.cursor = end  # the storage keeps nothing of what lay between
             while entries and reader.takes_more():
-                reader.take(Page(self.name, entries, reader.format))
+                self._show(reader, Page(self.name, entries, reader.format))
                 entries = entries[bisect_right(entries, reader.cursor, key=_position) :]
         self.resume(reader)
 
@@ -192,13 +203,15 @@ class Log:
                     self._let_go(failure, reader)
                 return
             start, cursor = cursor, page.end
-            for reader in tuple(live):  # a copy: who is held up by this page is taken out of the set
+            readers = tuple(live)  # a copy: who is held up by this page is taken out of the set
+            for reader in readers:
                 # Showing it to one may have made another leave, or this one read on by itself.
                 if reader in live and reader.cursor == start:
                     try:
                         reader.take(page)
                     except Exception:  # a bug in one connection
                         self._let_go(Failure(), reader)
+            self._witness.delivered(page.entries * len(readers))
 
     def _page(self, format: Format, cursor: Position) -> Page:
         """The page behind a cursor in the tail, rendered once for all who come to stand there."""

@@ -44,7 +44,7 @@ def page_of(log: str, entries: Sequence[Entry], start: int, format: Format) -> P
 class Page:
     """Entries rendered once for all readers of a format: the bytes, and where in them each connection's own words stand."""
 
-    __slots__ = ("_own", "copies", "data", "end")
+    __slots__ = ("_own", "copies", "data", "end", "entries")
 
     def __init__(self, log: str, entries: Sequence[Entry], format: Format) -> None:
         """Take as many of the entries as fit, and at least one."""
@@ -55,6 +55,7 @@ class Page:
             entries, pieces, ends = entries[:fit], pieces[:fit], ends[:fit]
         self.data = b"".join(pieces)
         self.end = entries[-1].position
+        self.entries = len(entries)
         self._own: dict[str, list[int]] = {}
         """Where the page goes on without a connection's words, and where they begin again, in turn."""
         self.copies: tuple[tuple[Event, int, int], ...] = ()

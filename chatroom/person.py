@@ -20,6 +20,7 @@ from .names import Name
 from .request import Arrived, Refused
 from .room import Room
 from .seams import Batch, Clock, NotSaved, Storage
+from .witness import Witness
 
 
 class Server(Protocol):
@@ -34,6 +35,7 @@ class Server(Protocol):
     opening: DeferredLock
     going: set[str]
     stopping: bool
+    witness: Witness
 
     def event(
         self, kind: Kind, by: str = "", nick: str = "", text: str = "", details: Mapping[str, Any] = ...

@@ -13,6 +13,7 @@ from .recall import since_start, state
 from .request import Arrived
 from .rules import RoomRules
 from .seams import Storage
+from .witness import Witness
 
 
 class Members:
@@ -39,12 +40,18 @@ class Room:
     """One room: its log, who is in it, and its rules."""
 
     def __init__(
-        self, name: Name, owner: str, storage: Storage, door: Door, parted: Callable[[Room, Entry], None]
+        self,
+        name: Name,
+        owner: str,
+        storage: Storage,
+        door: Door,
+        parted: Callable[[Room, Entry], None],
+        witness: Witness,
     ) -> None:
         """`owner` is the id of who opened it. `parted` is called when somebody is read to have left the room."""
         self.name = name.shown
         self.forms = name
-        self.log = Log(f"#{name.shown}", storage, self._fold)
+        self.log = Log(f"#{name.shown}", storage, self._fold, witness=witness)
         self.door = door
         self.members = Members()
         self.rules = RoomRules(door.clock.seconds, owner)

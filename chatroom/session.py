@@ -197,6 +197,10 @@ class Session:
         return self.here.person
 
     @property
+    def nick(self) -> str:
+        return self.device.person.name.shown if self.device else ""
+
+    @property
     def shown(self) -> Reading:
         """What whoever asks is shown; not for strangers."""
         assert self.reading is not None

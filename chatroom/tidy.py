@@ -47,11 +47,15 @@ class Tidy:
     _log = Logger()
 
     def __init__(self, server: Server, talk_for: int, addresses_for: int) -> None:
-        """For how many milliseconds what people said is kept, and where they came from; 0 for ever."""
         self._server = server
+        self.keep(talk_for, addresses_for)
+        self._waiting: list[Delayed] = []
+        self._expiring: Delayed | None = None
+
+    def keep(self, talk_for: int, addresses_for: int) -> None:
+        """For how many milliseconds what people said is kept, and where they came from; 0 for ever."""
         self._talk_for = talk_for
         self._addresses_for = addresses_for
-        self._waiting: list[Delayed] = []
 
     def stop(self) -> None:
         """What is not begun is left to the next start."""
@@ -88,6 +92,9 @@ class Tidy:
 
     def expiring(self) -> None:
         """Take out what has become too old, now and for as long as the server runs."""
+        if self._expiring in self._waiting:
+            self._waiting.remove(self._expiring)
+            self._expiring.cancel()
         ensureDeferred(self._expire()).addErrback(self._server.bug)
 
     async def _expire(self) -> None:
@@ -104,7 +111,7 @@ class Tidy:
             if self._addresses_for:
                 rules.fade(now - self._addresses_for)
         if not server.stopping:
-            self._wait(every, self.expiring)
+            self._expiring = self._wait(every, self.expiring)
 
     async def _expire_now(self, now: int) -> NotSaved | None:
         storage = self._server.storage
@@ -166,10 +173,11 @@ class Tidy:
             self._log.warn("what is to be forgotten is still in the storage: {words}", words=why.words)
             self._wait(TIDY_AGAIN, again)
 
-    def _wait(self, seconds: float, again: Callable[[], None]) -> None:
+    def _wait(self, seconds: float, again: Callable[[], None]) -> Delayed:
         def due() -> None:
             self._waiting.remove(waiting)
             again()
 
         waiting = self._server.clock.callLater(seconds, due)
         self._waiting.append(waiting)
+        return waiting

@@ -9,6 +9,7 @@ FACTS = ("text", "names", "passwords", "event", "request", "rights", "times", "f
 
 HEART = (
     "seams",
+    "witness",
     "page",
     "positions",
     "kept",
@@ -62,7 +63,7 @@ HEART = (
 SHARED = ("wire.words", "wire.fields")
 """What formats say in; of one another they know nothing."""
 
-EDGES = ("console", "options", "service", "tap", "client", "control")
+EDGES = ("console", "options", "service", "operations", "tap", "client", "control")
 """May import everything; nothing further in imports them."""
 
 OUTERMOST = ("tap", "client", "control")

@@ -21,6 +21,7 @@ from chatroom.recall import FOLDED_ENTRIES
 from chatroom.request import Refused
 from chatroom.room import Members, Room
 from chatroom.storage.memory import MemoryStorage
+from chatroom.witness import NOBODY
 
 NAMES = [nickname(text) for text in ("alice", "Alice", "a1ice", "bob", "BOB", "carol")]
 BYS = ["n1.1", "n1.2", "n2.1"]
@@ -59,7 +60,7 @@ def new_directory() -> Directory:
 
 
 def tea_room(storage: MemoryStorage) -> Room:
-    return Room(room_name("tea"), "", storage, Door(Clock(), 0), lambda room, entry: None)
+    return Room(room_name("tea"), "", storage, Door(Clock(), 0), lambda room, entry: None, NOBODY)
 
 
 def entries_of(events: Sequence[Event]) -> list[Entry]:
