@@ -72,8 +72,15 @@ OUTERMOST = ("tap", "client", "control")
 TABLES = ("precis_i18n", "confusable_homoglyphs", "regex")
 TWISTED_IN_HEART = ("twisted.internet.defer", "twisted.logger", "twisted.python.failure")
 TWISTED = ("twisted", "zope.interface")
-TLS = ("OpenSSL", "service_identity")  # what Twisted's TLS is made of: its errors reach us
+TLS = ("OpenSSL", "cryptography", "service_identity")  # what Twisted's TLS is made of: its errors reach us
+SECURE = (
+    "protocols.certificates",
+    "protocols.handshake",
+    "protocols.pem",
+    "protocols.renewing",
+)  # protocols with TLS of ours
 SCREEN = ("prompt_toolkit", "wcwidth")
+FIGURES = ("prometheus_client",)
 
 OUTSIDE_WORLD = (
     "asyncio", "multiprocessing", "os", "pathlib", "select", "selectors", "signal", "socket", "sqlite3", "ssl",
@@ -106,14 +113,16 @@ def ring_of(module: str) -> Ring | None:
         before = HEART[: HEART.index(package)]
         return Ring((*FACTS, *before, *([package] if package == "commands" else ())), TWISTED_IN_HEART, pure=True)
     if package in EDGES:
-        return Ring(("",), (*TWISTED, *TLS, *SCREEN, *TABLES))
+        figures = FIGURES if package == "operations" else ()
+        return Ring(("",), (*TWISTED, *TLS, *SCREEN, *TABLES, *figures))
     match package:
         case "":  # chatroom/__init__.py: the version
             return Ring(())
         case "wire":
             return Ring((*FACTS, *(("wire",) if module == "wire" else SHARED)), pure=True)
         case "protocols":
-            return Ring((*FACTS, "seams", "session", "chat", "table", "wire", "protocols"), TWISTED)
+            others = (*TWISTED, *TLS) if module in SECURE else TWISTED
+            return Ring((*FACTS, "seams", "session", "chat", "table", "wire", "protocols"), others)
         case "storage":
             return Ring((*FACTS, "seams", "threads", "storage"), TWISTED)
         case "auth":

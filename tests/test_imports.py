@@ -59,7 +59,7 @@ def test_a_module_imports_only_what_stands_further_in(file: str) -> None:
 
 def test_the_plugin_imports_nothing_of_ours() -> None:
     plugin = PACKAGE.parent / "twisted" / "plugins" / "chatroom_plugin.py"
-    assert [name for _, name in imported(plugin.read_text("utf-8"), "")] == ["twisted.application.service.ServiceMaker"]
+    assert not [name for _, name in imported(plugin.read_text("utf-8"), "") if name.startswith(("chatroom", "OpenSSL"))]
 
 
 @pytest.mark.parametrize(
