@@ -28,7 +28,10 @@ setup(
         "precis-i18n>=1.1.2",
         "confusable-homoglyphs>=3.3",
         "regex>=2026.11",
+        "cryptography>=50",  # these two come with twisted[tls]; pem: and make-cert use them by name
+        "pyOpenSSL>=26",
         "argon2-cffi>=25.1",
+        "prometheus-client>=0.26",  # --metrics: the text format, histograms, the process
         "prompt_toolkit>=3.0.53",  # the client's screen
         "wcwidth>=0.9",  # how wide it writes what, which prompt_toolkit would take of any version
     ],

@@ -101,9 +101,13 @@ class Answers:
         self.write(told)
 
     def _refusal(self, refused: Refused, id: str) -> bytes:
+        self.witnessed(refused)
+        return self._to.wire.refuse(refused, id)
+
+    def witnessed(self, refused: Refused) -> None:
+        """Something is not done, as they are told."""
         to = self._to
         to.chat.witness.refused(to.nick, to.peer.address, to.protocol, refused)
-        return to.wire.refuse(refused, id)
 
     async def refuse_in_order(self, refused: Refused, id: str = "") -> None:
         """The same, after all that was said before."""

@@ -52,5 +52,6 @@ async def ask_password(
         except Refused as refused:
             if refused.code not in AGAIN:
                 raise
+            session.answers.witnessed(refused)
             words = f"{refused.words[:1].upper()}{refused.words[1:]}. {question}"
     return None

@@ -94,6 +94,7 @@ class Journal:
     def _commit(self) -> None:
         groups = self._batches.popleft()
         batch = [item for events, _ in groups for item in events]
+        self._witness.committing()
         maybeDeferred(self._storage.append, batch).addCallbacks(
             self._committed, self._failed, callbackArgs=(groups, batch, self._seconds()), errbackArgs=(groups,)
         )

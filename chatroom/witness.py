@@ -14,6 +14,9 @@ from .seams import Batch, NotSaved
 class Witness(Protocol):
     """Called in the midst of things: returns at once, and raises nothing."""
 
+    def committing(self) -> None:
+        """A batch is given to the storage; `committed` or `failed` follows."""
+
     def committed(self, batch: Batch, seconds: float) -> None:
         """A batch is durable, so many seconds after the storage was given it."""
 
@@ -29,6 +32,9 @@ class Witness(Protocol):
 
 class Nobody:
     """Looks on where nobody does."""
+
+    def committing(self) -> None:
+        pass
 
     def committed(self, batch: Batch, seconds: float) -> None:
         pass
