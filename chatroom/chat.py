@@ -62,7 +62,7 @@ class Chat:
         self.witness = witness
         self.hasher = hasher
         self.directory = Directory(accounts, clock.seconds)
-        self.connections = Connections(settings.connections, settings.connections_per_address)
+        self.connections = Connections(settings.connections, settings.connections_per_address, settings.has_memory)
         self.attempts = Attempts(clock, settings.logins_a_minute, settings.logins_of_address_a_minute)
         self.registrations = Registrations(clock, settings.registrations_an_hour)
         self.tidy = Tidy(self, settings.retention, settings.addresses_for)
@@ -93,7 +93,7 @@ class Chat:
     def adopt(self, settings: Settings) -> None:
         """Go by these from now on. Who is connected keeps the rate with which they came; rooms are opened at the start."""
         self.settings = settings
-        self.connections.limit(settings.connections, settings.connections_per_address)
+        self.connections.limit(settings.connections, settings.connections_per_address, settings.has_memory)
         self.attempts.limit(settings.logins_a_minute, settings.logins_of_address_a_minute)
         self.registrations.limit(settings.registrations_an_hour)
         self.tidy.keep(settings.retention, settings.addresses_for)
@@ -221,6 +221,10 @@ class Chat:
     def milliseconds(self) -> int:
         """The time of what happens now, since 1970. It never goes back, whatever the clock does."""
         return self._tick()
+
+    def told_by_the_clock(self) -> int:
+        """The time now, since 1970, which goes back where the clock does."""
+        return int(self._now() * 1000)
 
     def new_moment(self) -> None:
         """What happens from now on is later than all before."""

@@ -11,12 +11,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .directory import SERVER_LOG
-from .event import Kind, Position, Sort
+from .event import HISTORY, Kind, Position, Sort
 from .inbox import inbox_log
 from .person import Server as PersonsServer
 from .room import Room
 from .seams import Delayed, NotSaved, Redactable
-from .times import DAY
+from .times import DAY, WEEK
 
 TIDY_AGAIN = 60.0
 """Seconds until it is tried again to take something out of the storage: the whole of it is looked through."""
@@ -27,6 +27,10 @@ may have to be read."""
 
 EXPIRING_PARTS = 24
 """What is kept for less than so many times that is looked for so many times in its time."""
+
+CLOCK_DOUBTED = WEEK
+"""Milliseconds. When the clock is ahead by more of when it was looked last, or at a start of the newest that was said,
+nothing is taken for old until it is looked again: a clock that is wrong for an hour must not have all forgotten."""
 
 PRESENCE_DAYS = 1
 """For so long is kept who came and went before the server's last start: programs read on where they were."""
@@ -39,6 +43,7 @@ class Server(PersonsServer, Protocol):
 
     def alone(self, id: str) -> AbstractAsyncContextManager[None]: ...
     def bug(self, failure: Failure) -> None: ...
+    def told_by_the_clock(self) -> int: ...
 
 
 class Tidy:
@@ -50,6 +55,10 @@ class Tidy:
         self._server = server
         self.keep(talk_for, addresses_for)
         self._waiting: list[Delayed] = []
+        self._looked: int | None = None
+        """What the clock told when it was looked last for what is too old, and was believed."""
+        self._doubted_until: float | None = None
+        """By the clock that counts seconds."""
         self._expiring: Delayed | None = None
 
     def keep(self, talk_for: int, addresses_for: int) -> None:
@@ -98,20 +107,46 @@ class Tidy:
         ensureDeferred(self._expire()).addErrback(self._server.bug)
 
     async def _expire(self) -> None:
-        server, now = self._server, self._server.milliseconds()
+        server, now = self._server, self._server.told_by_the_clock()
         every = min(
             [EXPIRING, *(kept / 1000 / EXPIRING_PARTS for kept in (self._talk_for, self._addresses_for) if kept)]
         )
         async with server.alone(""):
-            failed = await self._expire_now(now)
+            doubted = await self._doubts(now, every)
+            failed = None if doubted else await self._expire_now(now)
         if failed:
             self._later(failed, self.expiring)
+            return
+        if doubted:
+            self._look_again(every)
             return
         for rules in (server.directory.rules, *(room.rules for room in server.rooms.values())):
             if self._addresses_for:
                 rules.fade(now - self._addresses_for)
-        if not server.stopping:
-            self._expiring = self._wait(every, self.expiring)
+        self._look_again(every)
+
+    def _look_again(self, seconds: float) -> None:
+        if not self._server.stopping:
+            self._expiring = self._wait(seconds, self.expiring)
+
+    async def _doubts(self, now: int, wait: float) -> bool:
+        """Whether the clock may be wrong; what it tells still so many seconds later is believed."""
+        elapsed = self._server.clock.seconds()
+        if self._looked is None:
+            logs = [room.log.name for room in self._server.rooms.values()]
+            newest = [await self._server.storage.read(log, limit=1, kinds=HISTORY) for log in logs]
+            self._looked = max((entry.event.time for entries in newest for entry in entries), default=now)
+        if now - self._looked > CLOCK_DOUBTED:
+            if self._doubted_until is None:
+                self._doubted_until = elapsed + wait
+                self._log.warn(
+                    "the clock is far ahead of what was said last: what is too old goes in {hours} h, if it still is then",
+                    hours=round(wait / 3600, 1),
+                )
+            if elapsed < self._doubted_until:
+                return True
+        self._looked, self._doubted_until = now, None
+        return False
 
     async def _expire_now(self, now: int) -> NotSaved | None:
         storage = self._server.storage
