@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Protocol
@@ -23,16 +23,23 @@ SITES_KNOWN = 1024
 class Present(Protocol):
     """What is needed of whoever is connected: to end it."""
 
+    @property
+    def protocol(self) -> str:
+        """By what they come, in words."""
+
     def dismiss(self, words: str) -> Coroutine[Any, Any, None]: ...
     def refuse_banned(self) -> None:
         """End it if nobody may come from there any more."""
+
+    def lose(self) -> None:
+        """It is gone, or as good as that: show it nothing more."""
 
 
 class Connections:
     """Everyone connected, strangers too."""
 
-    def __init__(self, most: int, most_from_one: int) -> None:
-        self.limit(most, most_from_one)
+    def __init__(self, most: int, most_from_one: int, has_memory: Callable[[], bool] = lambda: True) -> None:
+        self.limit(most, most_from_one, has_memory)
         self._present: dict[Present, str] = {}
         self._from: Counter[str] = Counter()
         self._gone: Deferred[None] = succeed(None)
@@ -43,8 +50,9 @@ class Connections:
     def __iter__(self) -> Iterator[Present]:
         return iter(tuple(self._present))
 
-    def limit(self, most: int, most_from_one: int) -> None:
-        """At most `most` in all, and `most_from_one` from one address; who is here stays."""
+    def limit(self, most: int, most_from_one: int, has_memory: Callable[[], bool]) -> None:
+        """At most `most` in all, and `most_from_one` from one address, and nobody more without memory; who is here stays."""
+        self._has_memory = has_memory
         self._most = most
         self._most_from_one = most_from_one
 
@@ -58,6 +66,8 @@ class Connections:
         self._present[who] = site
         if len(self._present) > self._most:
             raise Refused("too_many", f"the server is full: it takes {self._most} connections; come again later")
+        if not self._has_memory():
+            raise Refused("too_many", "the server has no memory left for more connections; come again later")
         if site and self._from[site] > self._most_from_one:
             raise Refused("too_many_from_one", f"{self._most_from_one} connections from your address are the most")
 

@@ -296,5 +296,5 @@ class Session:
     def failed(self, failure: Failure) -> None:
         """One connection must not cost the others anything: log it, let this one go, keep serving."""
         self._log.failure("a session failed", failure)
-        self.outlet.write(self.wire.refuse(Refused("bug", "something went wrong in the server; come again"), ""))
+        self.answers.refuse(Refused("bug", "something went wrong in the server; come again"))
         self.close()

@@ -56,6 +56,8 @@ class Settings:
     """Seconds from connecting within which a stranger says a nickname."""
     connections: int = 10_000
     """Connections in all."""
+    has_memory: Callable[[], bool] = lambda: True
+    """Whether the machine has any left for one more."""
     connections_per_address: int = 100
     """Connections from one IPv4 address or IPv6 /64: a large office behind one address is below it."""
     grace: float = 120.0

@@ -120,3 +120,14 @@ def test_an_address_that_is_none_counts_as_itself() -> None:
     connections.admit(Somebody(), "nonsense")
     with pytest.raises(Refused):
         connections.admit(Somebody(), "nonsense")
+
+
+def test_without_memory_nobody_more_is_let_in_and_who_is_here_stays() -> None:
+    left = True
+    connections = Connections(9, 9, lambda: left)
+    somebody, newcomer = Somebody(), Somebody()
+    connections.admit(somebody, "192.0.2.1")
+    left = False
+    with pytest.raises(Refused, match="no memory left"):
+        connections.admit(newcomer, "192.0.2.2")
+    assert somebody in [*connections]

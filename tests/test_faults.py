@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import random
+import re
 import resource
 import shutil
 import socket
@@ -106,6 +108,58 @@ def test_a_full_disk_is_told_to_who_speaks_and_to_nobody_else_and_passes(small_d
         assert sum("saves again" in line for line in server.log.lines) == 1
         server.terminate()
         assert [line.removeprefix("bob: ") for line in saved] == server.said()[: len(saved)]
+
+
+class Sender:
+    """A program that numbers what it says, and notes of what it was told that it is saved."""
+
+    def __init__(self, server: Server, nick: str) -> None:
+        self._nick = nick
+        self._person = Person(server)
+        self._person.say(json.dumps({"hello": {"nick": nick}}))
+        self._person.expect('"welcome".*\n')
+        self._numbers = iter(range(1_000_000))
+        self.saved: list[tuple[str, str]] = []
+
+    def say(self) -> bool:
+        """Tells whether it was saved."""
+        number = next(self._numbers)
+        text, id = f"{number} {'x' * 500}", f"{self._nick}-{number}"
+        self._person.say(json.dumps({"say": {"text": text}, "id": id}))
+        answer = json.loads(self._person.expect(rf'.*"id":"{id}".*\n').splitlines()[-1])
+        if "refused" in answer:
+            assert answer["refused"]["code"] == "not_saved"
+            return False
+        assert (answer["event"], answer["nick"], answer["text"]) == ("said", self._nick, text)
+        self.saved.append((self._nick, text))
+        return True
+
+
+def said(senders: list[Sender]) -> int:
+    """Each says one line; of how many it was saved."""
+    return sum([sender.say() for sender in senders])
+
+
+def test_of_several_who_talk_while_the_disk_fills_each_knows_what_is_saved(small_disk: Path) -> None:
+    with Server(small_disk, "--no-limits", "--history", "0") as server:
+        reader = Person(server, "reader")
+        senders = [Sender(server, f"sender-{letter}") for letter in "abcd"]
+        for _ in range(50):
+            assert said(senders) == 4
+        ballast = fill(small_disk)
+        until(lambda: said(senders) == 0, "nothing that fits")
+        for _ in range(50):
+            said(senders)
+        ballast.unlink()
+        until(lambda: said(senders) == 4, "space that is used again")
+        saved = [one for sender in senders for one in sender.saved]
+        reader.say("/who")
+        heard = re.findall(r"^(sender-\w): (.*)\r\n", reader.expect("5 in #lobby"), re.MULTILINE)
+        server.terminate()
+        log = server.query("SELECT nick, text FROM entries WHERE kind = 'said' ORDER BY position")
+        assert heard == log
+        assert sorted(log) == sorted(saved)  # lost, doubled, or kept though refused: 0
+        assert server.query("PRAGMA integrity_check") == [("ok",)]
 
 
 def test_who_left_while_the_disk_was_full_is_gone_when_it_is_not(small_disk: Path) -> None:
@@ -371,3 +425,10 @@ def test_a_proxy_may_split_its_header_and_close_its_half(tmp_path: Path) -> None
         nobody = Person(server)
         nobody.say("GET / HTTP/1.1")
         assert nobody.rest() == ""
+
+
+@pytest.mark.process
+def test_with_too_little_space_for_the_index_a_search_is_refused_and_who_asked_stays(small_disk: Path) -> None:
+    with Server(small_disk) as server, Person(server, "bob") as bob:
+        bob.say("/echo on", "a needle", "/search needle", "/who")
+        assert "! nothing can be looked for at present: " in bob.expect(r"\* 1 in #lobby: bob\r\n")

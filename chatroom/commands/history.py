@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 
 from ..event import Entry, Event, Kind, Position, person_of
 from ..granting import room_of
@@ -11,7 +11,7 @@ from ..log import Log
 from ..recall import recall, since
 from ..request import Answer, Refused
 from ..room import Room
-from ..seams import Hit, Searchable, Storage
+from ..seams import Hit, NotSaved, Searchable, Storage
 from ..session import Session
 from ..table import NUMBER_MAX, Parameter, Table, Takes
 from ..times import moment, rfc3339, span
@@ -142,7 +142,7 @@ async def search(session: Session, words: str) -> Answer:
     if len(wanted) > SEARCHED_WORDS:
         raise Refused("bad_arguments", f"look for at most {SEARCHED_WORDS} words at once")
     rooms = [room_of(chat, session.here, options["in"])] if "in" in options else [*session.person.rooms]
-    found = await chat.storage.search(
+    looking = chat.storage.search(
         [room.log.name for room in rooms],
         wanted,
         nick=options.get("from", ""),
@@ -151,6 +151,7 @@ async def search(session: Session, words: str) -> Answer:
         older=_place(chat.storage, options["more"]) if "more" in options else None,
         limit=FOUND + 1,
     )
+    found = await _found(looking)
     logs = {room.log.name: room.log for room in rooms if room in session.person.rooms}  # they may have left meanwhile
     hits = [Hit(hit.log, entry) for hit in found[:FOUND] if hit.log in logs for entry in logs[hit.log].now([hit.entry])]
     ignored = session.person.ignored
@@ -203,7 +204,7 @@ async def export(session: Session) -> Answer:
     if not isinstance(storage, Searchable):
         raise Refused("no_search", "nothing can be looked for here")
     count, last = 0, None
-    while hits := await storage.written(id, after=last, limit=EXPORTED):
+    while hits := await _found(storage.written(id, after=last, limit=EXPORTED)):
         read_now = [Hit(hit.log, entry) for hit in hits for entry in _now(session, hit)]
         theirs = [hit for hit in read_now if not hit.entry.event.details.get("removed")]
         await session.shown.retelling.write([session.wire.exported(_exported(hit)) for hit in theirs])
@@ -211,6 +212,14 @@ async def export(session: Session) -> Answer:
         if session.nobody_reads:
             break
     return Answer(f"{count} message{'' if count == 1 else 's'} of yours", {"messages": count})
+
+
+async def _found(looking: Awaitable[list[Hit]]) -> list[Hit]:
+    """Raises Refused for the storage's troubles."""
+    try:
+        return await looking
+    except NotSaved as why:
+        raise Refused("no_search", f"nothing can be looked for at present: {why.words}") from None
 
 
 def _now(session: Session, hit: Hit) -> list[Entry]:
