@@ -519,8 +519,9 @@ def test_whenever_the_stamping_is_cut_short_the_file_is_whole(path: Path) -> Non
         if killed.returncode == 0:
             break
         assert killed.returncode == 9
-    assert versions == [1] * (len(versions) - 1) + [3]
-    assert len(versions) > 5
+    assert versions == sorted(versions)
+    assert {*versions} == {1, 2, 3}
+    assert killed.returncode == 0
 
 
 # What goes wrong
@@ -836,7 +837,7 @@ async def test_a_closed_storage_forgets_nothing(opened: Open) -> None:
 async def test_who_is_to_be_forgotten_is_not_while_another_program_reads(
     opened: Open, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatroom.storage.sqlite_file._BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("chatroom.storage.sqlite_file._BUSY_SECONDS", 60.0)  # for so long it is not waited
     storage = opened()
     await storage.append(said("a", nick=SECRET))
     with closing(sqlite3.connect(path, isolation_level=None)) as outsider:

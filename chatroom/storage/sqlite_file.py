@@ -15,6 +15,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from .refused import InUse, StorageRefused
+from .sqlite_migrations import migrate
 from .sqlite_schema import APPLICATION, SCHEMA, VERSION
 
 Durability = Literal["power", "process"]
@@ -22,10 +23,10 @@ Durability = Literal["power", "process"]
 
 _SYNCHRONOUS = {"power": "FULL", "process": "NORMAL"}
 
-_MODE = 0o600
+MODE = 0o600
 """What people wrote to each other is nobody else's to read."""
 
-_MAGIC = b"SQLite format 3\0"
+MAGIC = b"SQLite format 3\0"
 
 _BUSY_SECONDS = 5.0
 """How long to wait while another program, say an operator's sqlite3 shell, holds the file's write lock."""
@@ -47,7 +48,7 @@ class DatabaseFile:
         self.path = os.path.realpath(path)
         self._read_only = f"file:{quote(self.path)}?mode=ro"
         self._durability = durability
-        self._lock = _lock(self.path)
+        self._lock = lock(self.path)
         self._pages: int | None = None
         try:
             make_private(self.path)
@@ -97,61 +98,68 @@ class DatabaseFile:
 
     def _check(self) -> None:
         with closing(self.writer()) as connection:
-            # The first to be read: fails for a damaged header and for a file that is shorter than it should be.
-            (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            (application,) = connection.execute("PRAGMA application_id").fetchone()
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            new = tables == application == version == 0
-            if not new and application != APPLICATION:
-                raise StorageRefused(f"{self.path} is the database of another program")
-            if version > VERSION:
-                raise StorageRefused(
-                    f"{self.path} was written by a newer server: it has schema {version}, and this one knows {VERSION}"
-                )
+            version = version_of(connection, self.path)
             (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
             if mode != "wal":
                 raise StorageRefused(f"{self.path} is where SQLite cannot keep a write-ahead log")
-            if new:
+            if version is None:
                 connection.executescript(SCHEMA)
             (verdict,) = connection.execute("PRAGMA quick_check(logs)").fetchone()
             if verdict != "ok":
                 raise StorageRefused(f"{self.path} is damaged: {verdict}")
-            if not new and version < VERSION:  # the same tables, but what we append is not for older servers
-                connection.execute(f"PRAGMA user_version = {VERSION}")
+            if version is not None:
+                migrate(connection, version)
 
 
-def _lock(path: str) -> int:
+def version_of(connection: sqlite3.Connection, path: str) -> int | None:
+    """Of our schema; None for a file in which nothing is yet. Raises StorageRefused for what is not ours, or too new."""
+    # The first to be read: fails for a damaged header and for a file that is shorter than it should be.
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if tables == application == version == 0:
+        return None
+    if application != APPLICATION:
+        raise StorageRefused(f"{path} is the database of another program")
+    if version > VERSION:
+        raise StorageRefused(
+            f"{path} was written by a newer server: it has schema {version}, and this one knows {VERSION}"
+        )
+    return int(version)
+
+
+def lock(path: str) -> int:
     """Held for life; the kernel lets go of it however that ends. The lock file stays: removing it would be a race."""
     try:
-        lock = os.open(f"{path}-lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, _MODE)
+        held = os.open(f"{path}-lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, MODE)
     except OSError as error:
         raise StorageRefused(f"{path}-lock cannot be opened: {error.strerror}") from error
     try:
-        os.fchmod(lock, _MODE)
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.fchmod(held, MODE)
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        os.close(lock)
+        os.close(held)
         if isinstance(error, BlockingIOError):
             raise InUse(f"{path} is in use by another server") from error
         raise StorageRefused(f"{path} cannot be locked: {error.strerror}") from error
-    return lock
+    return held
 
 
 def make_private(path: str) -> None:
     """Create the file or look at it, and make it readable by us only; SQLite gives its WAL and index the same mode."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT, _MODE)
+    file = os.open(path, os.O_RDWR | os.O_CREAT, MODE)
     try:
         if not stat.S_ISREG(os.fstat(file).st_mode):
             raise StorageRefused(f"{path} is not a file")
-        start = os.read(file, len(_MAGIC))
-        if start and start != _MAGIC:
+        start = os.read(file, len(MAGIC))
+        if start and start != MAGIC:
             raise StorageRefused(f"{path} is not an SQLite database")
         if not start and os.path.exists(f"{path}-wal") and os.path.getsize(f"{path}-wal"):
             # SQLite would take the database for a new one, and throw the WAL away.
             raise StorageRefused(f"{path} is empty, but {path}-wal is not: is the database somewhere else?")
-        os.fchmod(file, _MODE)
+        os.fchmod(file, MODE)
         for companion in (f"{path}-wal", f"{path}-shm"):
             if os.path.exists(companion):
-                os.chmod(companion, _MODE)
+                os.chmod(companion, MODE)
     finally:
         os.close(file)

@@ -23,6 +23,10 @@ _SLICE_ROWS = 20_000
 _CHANGED_ROWS = 4_000
 """Deleted or amended in one transaction, some 20 ms: as long waits a commit of others."""
 
+_READERS_WAITED = 200
+"""Milliseconds that are waited for who reads the file, and with them every commit: several times what our own reads take.
+Another program's, a backup say, may take seconds: then it is tried again later."""
+
 Key = tuple[int, int, int]
 """Of an entry in its table: log, sort and position."""
 
@@ -109,6 +113,7 @@ class Redaction:
         start: int | None = 0
         while start is not None:
             connection = self._writer.opened()
+            connection.execute(f"PRAGMA busy_timeout = {_READERS_WAITED}")
             # Waits for those who read, and for nobody who begins to read meanwhile: our own are always done in time.
             (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             connection.execute("BEGIN IMMEDIATE")
