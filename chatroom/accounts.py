@@ -215,14 +215,16 @@ async def change_password(session: Session, account: Account, old: str, new: str
     await set_password(session.chat, now, await asked_twice(session, now.name, new), session.device)
 
 
-async def set_password(chat: Chat, account: Account, password: str, but: Device | None = None) -> None:
-    """Raises Refused. All devices of the account but one are logged out."""
+async def set_password(
+    chat: Chat, account: Account, password: str, but: Device | None = None, *more: tuple[str, Event]
+) -> None:
+    """Raises Refused. All devices of the account but one are logged out. What depends on it is saved with it."""
     kept = await hasher_of(chat).hash(new_password(password, account.name.shown))
     async with chat.alone(account.id):
         still(chat, account)
         person = chat.people.get(account.id)
         changed = chat.event(Kind.PASSWORD, account.id, account.name.shown, details={"hash": kept})
-        await _saved(chat, "the password", (SERVER_LOG, changed), *(person.parting(but) if person else ()))
+        await _saved(chat, "the password", (SERVER_LOG, changed), *(person.parting(but) if person else ()), *more)
         if person:
             person.dismiss(Refused("password_changed", "the password was changed; log in again"), but)
     await chat.tidy.now()

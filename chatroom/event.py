@@ -148,8 +148,8 @@ DETAILS: Mapping[str, str] = {
     "devices": "STARTED: with what they could, and on which",
     "away": "STARTED: which of them were, and why",
     "tables": "STARTED: which versions made these forms",
-    "whom": "IGNORED, UNIGNORED, ROLE, INVITED, KICKED, BANNED, MUTED, DELETED, REPORTED: the id of whom it concerns",
-    "name": "ROLE, INVITED, KICKED, BANNED, MUTED, UNBANNED, UNMUTED, DELETED, REPORTED: what they are called, or "
+    "whom": "IGNORED, UNIGNORED, SET, ROLE, INVITED, KICKED, BANNED, MUTED, DELETED, REPORTED: the id of whom it concerns",
+    "name": "SET, ROLE, INVITED, KICKED, BANNED, MUTED, UNBANNED, UNMUTED, DELETED, REPORTED: what they are called, or "
     "the address. OPENED, CLOSED, ERASED: the room's name",
     "put_out": "PARTED: true where somebody else did it, as another entry tells",
     "room": "INVITED, REPORTED: which room",

@@ -28,10 +28,12 @@ from twisted.python.failure import Failure
 from chatroom.commands import COMMANDS
 from chatroom.control import asking, main, options
 from chatroom.control.asking import Failed, said_in
+from chatroom.control.completing import LOCALS
 from chatroom.control.options import read
+from chatroom.control.table import ENDLESS, IN_ROOMS, ON_FILE, TABLE, ours
 from chatroom.directory import SERVER_LOG
 from chatroom.event import Kind
-from chatroom.options import OPTIONS
+from chatroom.operations.choices import OPTIONS
 from chatroom.protocols.control import ADDRESS_BYTES, ControlEndpoint, connect, user_of
 from chatroom.request import Answer, Refused
 from chatroom.rights import Right
@@ -75,19 +77,22 @@ def events(storage: Storage, log: str) -> list[Kind]:
 
 
 def test_its_storage_is_the_servers_by_default() -> None:
-    (default,) = [default for name, _, default, _, _ in OPTIONS if name == "storage"]
+    (default,) = [option.default for option in OPTIONS if option.name == "storage"]
     assert options.DEFAULT_STORAGE == default == read(["accounts"]).storage
 
 
 def test_the_help_is_the_tables(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match=r"^0$"):
         read(["--help"])
-    commands = capsys.readouterr().out.partition("commands:\n")[2].partition("\n\n")[0].splitlines()
-    shown = {tuple(re.split(" {2,}", line.strip())) for line in commands}
-    assert ("accounts", COMMANDS.find("accounts").help) in shown
-    assert ("add-account NAME", COMMANDS.find("add-account").help) in shown
-    named = {usage.partition(" ")[0] for usage, _ in shown}
-    assert not {"help", "quit", "say", "register"} & named, "of a connection, or of the chat"
+    parts = [part.splitlines() for part in capsys.readouterr().out.split("\n\n") if part.startswith("commands ")]
+    on_file, running, local = [{tuple(re.split(" {2,}", line.strip())) for line in part[1:]} for part in parts]
+    assert ("accounts", COMMANDS.find("accounts").help) in on_file
+    assert ("add-account NAME", COMMANDS.find("add-account").help) in on_file
+    assert ("kick NICK [why]", COMMANDS.find("server-kick").help) in running
+    assert ("backup FILE [--force]", LOCALS["backup"].help) in local
+    names = [usage.partition(" ")[0] for usage, _ in (*on_file, *running, *local)]
+    assert len(set(names)) == len(names)
+    assert not {"help", "quit", "say", "register"} & {*names}, "of a connection, or of the chat"
 
 
 def test_a_command_that_the_table_gets_later_is_there_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,9 +118,17 @@ def test_a_command_that_the_table_gets_later_is_there_by_itself(capsys: pytest.C
     [
         ([], "required: COMMAND"),
         (["ad-account", "bob"], "no command 'ad-account'; did you mean add-account?"),
-        (["xyzzy"], "no command 'xyzzy'; there are rooms, server-kick, "),
-        (["server", "ban", "bob"], "no command 'server'; did you mean server-ban?"),
-        (["server-lockdown"], "it is chatroomctl server-lockdown on|off\n"),
+        (["xyzzy"], "no command 'xyzzy'; there are "),
+        (["bam", "bob"], "no command 'bam'; did you mean ban?"),
+        (["lockdown"], "it is chatroomctl lockdown on|off\n"),
+        (["server-lockdown"], "it is chatroomctl lockdown on|off\n"),
+        (["kick"], "it is chatroomctl kick NICK [why]\n"),
+        (["backup"], "it is chatroomctl backup FILE [--force]\n"),
+        (["backup", "a", "b"], "it is chatroomctl backup FILE [--force]\n"),
+        (["restore", "a", "--force"], "--force goes with chatroomctl backup or make-cert\n"),
+        (["check", "a", "b"], "it is chatroomctl check [FILE]\n"),
+        (["make-cert", "--days", "many"], "argument --days: invalid int value: 'many'"),
+        (["completion"], "it is chatroomctl completion bash|zsh\n"),
         (["say", "hello"], "no command 'say'"),
         (["accounts", "of", "bob"], "it is chatroomctl accounts\n"),
         (["add-account"], "it is chatroomctl add-account NAME; the password is read from standard input"),
@@ -141,8 +154,29 @@ def test_a_wrong_command_line_is_told_and_the_status_is_2(
     assert said.out == ""
 
 
-def test_a_command_may_have_the_slash_that_it_has_in_the_chat() -> None:
-    assert read(["/accounts"]).command is COMMANDS.find("accounts")
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("/accounts", "accounts"), ("ban", "server-ban"), ("server-ban", "server-ban"), ("/server-ban", "server-ban")],
+)
+def test_a_command_may_have_the_name_that_it_has_in_the_chat(typed: str, meant: str) -> None:
+    words = ["bob", "he", "shouts"] if meant == "server-ban" else []
+    assert read([typed, *words]).command is COMMANDS.find(meant)
+
+
+def test_a_name_that_another_command_has_stays_as_it_is() -> None:
+    table = Table(COMMANDS)
+
+    @table.command("ban", right=Right.ACCOUNTS)
+    async def ban(session: Session) -> Answer:
+        """Something else."""
+        return Answer()
+
+    assert read(["ban"], table).command is table.find("ban")
+    assert read(["server-ban", "bob"], table).command is table.find("server-ban")
+
+
+def test_what_is_said_of_commands_without_a_server_is_about_commands_that_there_are() -> None:
+    assert {ask.name for ask in ours(TABLE).values()} >= ON_FILE | IN_ROOMS | ENDLESS
 
 
 # What is shown
@@ -176,6 +210,23 @@ def test_the_answer_is_shown_and_makes_the_status(
 def test_no_answer_is_a_failure() -> None:
     with pytest.raises(Failed, match="no answer came"):
         main.tell([NOTICE], as_json=True)
+
+
+EVENT = b'{"event":"said","room":"lobby","nick":"alice","text":"hi"}\n'
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_is_endless_goes_on_after_its_answer_as_json(capsys: pytest.CaptureFixture[str], as_json: bool) -> None:
+    answer = b'{"answer":"tail","words":""}\n'
+    assert main.tell([EVENT, answer, EVENT, EVENT], as_json, endless=True) == 0
+    assert capsys.readouterr().out == EVENT.decode() + (answer.decode() if as_json else "") + 2 * EVENT.decode()
+
+
+def test_a_refusal_names_commands_as_they_are_typed_here(capsys: pytest.CaptureFixture[str]) -> None:
+    words = "it is /filter add WORDS, /server unban NICK or /whois; look at /etc/motd"
+    main.tell([json.dumps({"refused": {"code": "x", "words": words}}).encode()], as_json=False)
+    said = "it is chatroomctl filter add WORDS, chatroomctl unban NICK or /whois; look at /etc/motd"
+    assert capsys.readouterr().err == f"chatroomctl: {said}\n"
 
 
 # Without a server
@@ -228,7 +279,7 @@ def test_without_a_server_nobody_is_told_anything_and_no_stay_is_ended() -> None
 def test_what_a_newer_server_wrote_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     storage = MemoryStorage()
     World(storage=storage)
-    monkeypatch.setattr("chatroom.chat.TABLES", {})
+    monkeypatch.setattr("chatroom.directory.TABLES", {})
     failed: list[Failure] = []
     ensureDeferred(said_in(storage, Clock(), QuickHasher(), b"{}")).addErrback(failed.append)
     assert failed[0].check(Refused)
@@ -237,7 +288,7 @@ def test_what_a_newer_server_wrote_is_left_alone(monkeypatch: pytest.MonkeyPatch
 
 def look_after(storage: str) -> None:
     asking.expect_file(storage)
-    asking.answers(storage, b"{}")
+    asking.answers(storage, COMMANDS.find("accounts"), "")
 
 
 @pytest.mark.parametrize("what", ["nothing", "a directory", "no database", "below a file"])
@@ -257,8 +308,9 @@ def test_a_storage_that_cannot_be_used_is_told_in_words(tmp_path: Path, what: st
     assert [one for one in sorted(tmp_path.rglob("*")) if one.suffix != ".db-lock"] == before
 
 
+@pytest.mark.parametrize("name", ["accounts", "announce"])
 def test_a_server_that_does_not_answer_is_waited_for_and_then_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     now, path = [0.0], tmp_path / "chat.db"
     path.touch()
@@ -267,7 +319,7 @@ def test_a_server_that_does_not_answer_is_waited_for_and_then_told(
     with open(f"{path}-lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(Failed) as failed:
-            asking.answers(f"sqlite:{path}", b"{}")
+            asking.answers(f"sqlite:{path}", TABLE.find(name), "")
     words = f"{path} is in use by another server, which does not answer at {path}-control: No such file or directory"
     assert str(failed.value) == words
     assert asking.PATIENCE <= now[0] < asking.PATIENCE + 2 * asking.LOOK_AGAIN
@@ -415,7 +467,7 @@ def test_an_account_made_without_a_server_can_log_in_when_there_is_one(tmp_path:
         0,
         f"1 account\nálice, since {time.strftime('%Y-%m-%d', time.gmtime())}\n",
     )
-    assert len(server.query("SELECT 1 FROM entries")) == before + 1
+    assert len(server.query("SELECT 1 FROM entries")) == before + 2  # it, and that the owner made it
     with Server(tmp_path) as server:
         log_in(server, "álice", "pässwörd ist gut")
 
@@ -451,6 +503,56 @@ def test_what_is_refused_is_told_and_the_status_is_1(tmp_path: Path, running: bo
         code, out, err = told(ctl(tmp_path, "--json", "set-password", "bob", said=SECRET))
         assert (code, err) == (1, f"chatroomctl: {no_account}\n")
         assert json.loads(out) == {"refused": {"code": "no_account", "words": no_account}}
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("command", ["announce tea is served", "kick alice", "rooms", "server-kick alice", "status"])
+def test_what_only_a_server_that_runs_can_do_is_refused_without_one(tmp_path: Path, command: str) -> None:
+    with Server(tmp_path) as server:
+        server.kill()
+    before = server.query("SELECT * FROM entries")
+    words = f"no server runs on {tmp_path}/chatroom.db; only one that runs can do that"
+    assert told(ctl(tmp_path, *command.split())) == (1, "", f"chatroomctl: {words}\n")
+    done = ctl(tmp_path, "--json", *command.split())
+    assert json.loads(done.stdout) == {"refused": {"code": "no_server", "words": words}}
+    assert server.query("SELECT * FROM entries") == before
+
+
+@pytest.mark.process
+def test_a_server_does_by_its_short_names_what_it_does_in_the_chat(tmp_path: Path) -> None:
+    with Server(tmp_path) as server, Person(server, "alice") as alice, Person(server, "bob") as bob:
+        assert told(ctl(tmp_path, "announce", "tea", "is", "served")) == (0, "", "")
+        bob.expect(r"tea is served\r\n")
+        assert told(ctl(tmp_path, "rooms")) == (0, "#lobby: 2 people\n", "")
+        assert told(ctl(tmp_path, "kick", "bob", "too", "loud")) == (0, "bob is out of this server\n", "")
+        assert "too loud" in bob.rest()
+        alice.expect(r"\* bob left .*\r\n")
+        deeds = json.loads(ctl(tmp_path, "audit", "--json").stdout)["deeds"]
+        assert [deed["what"] for deed in deeds][-2:] == ["announced", "kicked"]
+        assert told(ctl(tmp_path, "kick", "bob"))[::2] == (1, "chatroomctl: bob is not in this server\n")
+
+
+@pytest.mark.process
+def test_what_is_decided_without_a_server_holds_when_there_is_one(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        ctl(tmp_path, "add-account", "alice", said=SECRET)
+        with log_in(server, "alice", SECRET) as alice:
+            alice.say("/join #tea", "/topic green")
+            alice.expect(r"green\r\n")
+        server.terminate()
+    assert told(ctl(tmp_path, "ban", "account:alice", "7d", "go", "away"))[0] == 0
+    assert told(ctl(tmp_path, "filter", "add", "refuse", "pills"))[0] == 0
+    assert ctl(tmp_path, "bans").stdout.startswith("banned: account:alice, ")
+    assert "alice: set topic (green)" in ctl(tmp_path, "audit", "#tea").stdout
+    assert told(ctl(tmp_path, "audit", "#soup"))[::2] == (1, "chatroomctl: there is no room #soup\n")
+    with Server(tmp_path) as server:
+        with Person(server, "bob") as bob:
+            bob.say("pills")
+            bob.expect(r"! .*\r\n")
+            bob.say(f"/login alice {SECRET}")
+            bob.expect(r"! .*go away.*\r\n")
+        assert told(ctl(tmp_path, "unban", "account:alice"))[0] == 0
+        log_in(server, "alice", SECRET)
 
 
 @pytest.mark.process

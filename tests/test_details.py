@@ -111,6 +111,7 @@ def order(owner: Program, bob: Program, carol: Program) -> None:
     carol.ask("join", room="den")
     owner.ask("kick", nick="caroline")
     owner.ask("announce", text="tea is ready")
+    owner.ask("add-account", nick="dave", password=PASSWORD)
     owner.ask("close", room="den")
     bob.ask("join", room="lobby")
     bob.ask("join", room="tea")

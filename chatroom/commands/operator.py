@@ -7,6 +7,9 @@ from time import gmtime, strftime
 from .. import accounts
 from ..account import Account
 from ..asking import may_send_password, warn_of_plaintext
+from ..event import Event, Kind
+from ..moderating import Scope, deed
+from ..names import Name
 from ..request import Answer, Refused
 from ..rights import Right
 from ..session import Session
@@ -46,7 +49,8 @@ async def add_account(session: Session, nick: str, password: str = "") -> Answer
         raise Refused("nick_taken", f"{name.shown} is an account already, or too like one")
     may_send_password(session)
     known = await accounts.asked_twice(session, name, password)
-    made = await accounts.create(chat, chat.new_id(), name, await hasher.hash(known))
+    id = chat.new_id()
+    made = await accounts.create(chat, id, name, await hasher.hash(known), _decided(session, "account", id, name))
     if password:
         warn_of_plaintext(session)
     return Answer(f"{made.name.shown} has an account now", {"nick": made.name.shown})
@@ -63,10 +67,17 @@ async def set_password(session: Session, nick: str, password: str = "") -> Answe
     account = _account(session, nick)
     name = account.name.shown
     may_send_password(session)
-    await accounts.set_password(session.chat, account, await accounts.asked_twice(session, account.name, password))
+    known = await accounts.asked_twice(session, account.name, password)
+    decided = _decided(session, "password", account.id, account.name)
+    await accounts.set_password(session.chat, account, known, None, decided)
     if password:
         warn_of_plaintext(session)
     return Answer(f"{name} has another password now", {"nick": name})
+
+
+def _decided(session: Session, what: str, id: str, name: Name) -> tuple[str, Event]:
+    """As an audit tells it: the account's own entries tell only what it is from then on."""
+    return deed(session, Scope(session.chat), Kind.SET, details={"setting": what, "whom": id, "name": name.shown})
 
 
 def _account(session: Session, nick: str) -> Account:

@@ -1,5 +1,5 @@
 """Who answers a request: the server that runs, through the socket beside its storage; or a session in this process, from the
-file. Either way it is the same line of JSON, and the same words and rights.
+file, where that is enough. Either way it is the same line of JSON, and the same words and rights.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from ..account import Accounts
 from ..auth.argon2 import Argon2
 from ..auth.portal import PortalLogin
 from ..chat import Chat
-from ..commands import COMMANDS
 from ..protocols.control import connect, user_of
 from ..protocols.peer import UNIX
 from ..request import Refused
@@ -29,8 +28,11 @@ from ..session import Session
 from ..settings import Settings
 from ..storage.opening import control_of, file_of, open_storage
 from ..storage.refused import InUse, StorageRefused
-from ..table import Table
+from ..storage.sqlite_file import lock
+from ..table import Ask, Table
 from ..wire.json import JSON
+from .options import request
+from .table import IN_ROOMS, ON_FILE, TABLE
 
 PATIENCE = 5.0
 """Seconds in which a storage may be in use and nobody answer: while a server starts or stops, or another of us is at work."""
@@ -59,20 +61,17 @@ def expect_file(storage: str) -> None:
         raise Failed(f"{path} cannot be opened: {error.strerror}") from None
 
 
-def answers(storage: str, request: bytes) -> Iterator[bytes]:
-    """What is said to a request, line by line."""
-    from twisted.internet import reactor  # here, since it chooses the reactor
-
-    threads: Any = reactor
-    control = control_of(storage)
+def answers(storage: str, ask: Ask, words: str) -> Iterator[bytes]:
+    """What is said to it, line by line."""
+    control, path = control_of(storage), file_of(storage)
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            return _said_by(connect(control), file_of(storage), request)
+            return _said_by(connect(control), path, request(ask, words))
         except OSError as error:
             why = error.strerror or error
         try:
-            return _said_here(open_storage(storage, reactor=threads), threads, request)
+            return _without_server(storage, ask, words)
         except InUse as refused:
             if time.monotonic() >= deadline:
                 raise Failed(f"{refused}, which does not answer at {control}: {why}") from None
@@ -99,13 +98,26 @@ def _said_by(server: socket.socket, path: str, request: bytes) -> Iterator[bytes
 # Without one
 
 
-def _said_here(storage: Storage, reactor: Any, request: bytes) -> Iterator[bytes]:
+def _without_server(storage: str, ask: Ask, words: str) -> Iterator[bytes]:
+    """Raises InUse where there is one that does not answer."""
+    if ask.name not in ON_FILE:
+        path = file_of(storage)
+        os.close(lock(path))
+        words = f"no server runs on {path}; only one that runs can do that"
+        return iter([JSON.refuse(Refused("no_server", words), "")])
+    from twisted.internet import reactor  # here, since it chooses the reactor
+
+    threads: Any = reactor
+    return _said_here(open_storage(storage, reactor=threads), threads, request(ask, words), ask.name in IN_ROOMS)
+
+
+def _said_here(storage: Storage, reactor: Any, request: bytes, rooms: bool) -> Iterator[bytes]:
     ended: list[bytes | Failure] = []
     hasher = Argon2(reactor)
 
     async def do() -> bytes:
         try:
-            return await said_in(storage, reactor, hasher, request)
+            return await said_in(storage, reactor, hasher, request, rooms=rooms)
         finally:
             hasher.stop()
             await storage.close()
@@ -127,11 +139,16 @@ def _said_here(storage: Storage, reactor: Any, request: bytes) -> Iterator[bytes
     return iter(said.splitlines(keepends=True))
 
 
-async def said_in(storage: Storage, clock: Clock, hasher: Hasher, request: bytes, table: Table = COMMANDS) -> bytes:
-    """All that a session says to it, in a chat in which nobody is, and of which no member notices anything."""
+async def said_in(
+    storage: Storage, clock: Clock, hasher: Hasher, request: bytes, table: Table = TABLE, *, rooms: bool = False
+) -> bytes:
+    """All that a session says to it, in a chat in which nobody is, and of which no member notices anything. `rooms`: whether it
+    may be about one."""
     stamp, settings = token_hex(STAMP_BYTES), Settings(version=__version__)
     chat = Chat(clock, time.time, stamp, settings, Accounts(), PortalLogin([]), hasher)
     await chat.open_directory(storage)
+    for opened in chat.directory.rooms if rooms else ():
+        await chat.open_room(opened)
     end = _End()
     session = Session(chat, table, JSON, end, console=True)
     session.start(end, UNIX)

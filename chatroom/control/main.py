@@ -1,4 +1,6 @@
-"""`chatroomctl`: reads the command line and perhaps a password, has it answered, shows the answer, and ends with a status."""
+"""`chatroomctl`: reads the command line and perhaps a password, has it answered or done, shows the answer, and ends with a
+status.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from typing import Any, NoReturn
 
 from ..auth.portal import PASSWORD_BYTES
 from .asking import Failed, answers, expect_file
-from .options import read, request, wants_password
+from .local import Local
+from .options import read, wants_password
+from .table import ENDLESS, TABLE, in_shell, ours
 
 INTERRUPTED = 130
 
@@ -31,11 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _main(arguments: Sequence[str] | None) -> int:
     options = read(arguments)
+    command = options.command
+    if isinstance(command, Local):
+        return tell(command.answers(options), options.json)
     expect_file(options.storage)
     words = options.words
-    if wants_password(options.command):
+    if wants_password(command):
         words = f"{words} {password()}"
-    return tell(answers(options.storage, request(options.command, words)), options.json)
+    return tell(answers(options.storage, command, words), options.json, endless=command.name in ENDLESS)
 
 
 def password() -> str:
@@ -66,22 +73,27 @@ def _typed() -> str:
     return typed
 
 
-def tell(answers: Iterable[bytes], as_json: bool) -> int:
-    """Show what comes, up to the answer; the status that goes with it."""
+def tell(answers: Iterable[bytes], as_json: bool, *, endless: bool = False) -> int:
+    """Show what comes, up to the answer, or what is endless, up to its end; the status that goes with it."""
+    answered = False
     for line in answers:
         said: dict[str, Any] = json.loads(line)
-        if as_json:
+        if as_json or (endless and "event" in said):
             _show(line.decode().rstrip("\n"))
         match said:
             case {"refused": {"words": words}}:
-                complain(words)
+                complain(in_shell(words, ours(TABLE)))
                 return 1
             case {"answer": _, **more}:
                 if not as_json:
                     _show(more.get("words", ""))
-                return 0
+                if not endless:
+                    return 0
+                answered = True
             case {"notice": words} if not as_json:
                 _show(words)
+    if answered:
+        return 0
     raise Failed("no answer came; the server's log tells why")
 
 
