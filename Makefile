@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 READY := .venv/ready
 
-.PHONY: venv run test lint format types coverage smoke check rights fuzz bench bench-quick bench-login bench-history bench-client microbench wheel clean
+.PHONY: venv run test lint format types coverage smoke check rights fuzz bench bench-quick bench-login bench-history bench-client bench-metrics soak microbench wheel clean
 
 MINUTES := 10
 
@@ -69,6 +69,14 @@ bench-history: $(READY)
 # The client on a screen: how long it takes to start, to show a key, and 20,000 lines at once; and its memory.
 bench-client: $(READY)
 	$(PYTHON) -m benchmarks.client
+
+# What the figures of --metrics cost: with and without, in turn.
+bench-metrics: $(READY)
+	$(PYTHON) -m benchmarks.metrics
+
+# People come, talk, stall and vanish for MINUTES; memory, descriptors and latency are to stay as they are.
+soak: $(READY)
+	$(PYTHON) -m soak --minutes $(MINUTES)
 
 # Each step of a line's way by itself, without collecting garbage, which the server does rarely.
 microbench: $(READY)

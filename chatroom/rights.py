@@ -55,6 +55,7 @@ class Right(Enum):
     OPERATE = "keep order on the server", Role.OPERATOR, Role.CONSOLE
     SEE_ADDRESSES = "see where people connect from", Role.OPERATOR, Role.CONSOLE
     ACCOUNTS = "look after all accounts", Role.OPERATOR, Role.CONSOLE
+    RUN = "run the server", Role.CONSOLE
 
     roles: frozenset[Role]
 

@@ -19,6 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .chat import Chat
+from .operations.readiness import Readiness
 from .request import Refused
 from .seams import Storage
 from .storage.refused import StorageRefused
@@ -46,8 +47,10 @@ class Listener:
     description: str
     endpoint: IStreamServerEndpoint
     factory: IProtocolFactory
-    invitation: Callable[[IAddress], str]
-    """How a person gets in there."""
+    invitation: Callable[[str, IAddress], str]
+    """How one gets in there, by the description and the address."""
+    always: bool = False
+    """Also before people are let in, and when no more are."""
 
 
 class ChatService(Service):
@@ -63,11 +66,13 @@ class ChatService(Service):
         listeners: Sequence[Listener],
         complain: Callable[[str], None],
         control: Listener | None,
+        readiness: Readiness,
         stop: Callable[[], None],
     ) -> None:
         """`complain` tells whoever starts the server, in one line, why it does not. `control` is where its owner comes in;
         `stop` lets go of what the chat was given."""
         self._control = control
+        self._readiness = readiness
         self._stop_more = stop
         self._reactor = reactor
         self._chat = chat
@@ -75,7 +80,10 @@ class ChatService(Service):
         self._listeners = listeners
         self._complain = complain
         self._ports: list[Any] = []
+        """In the order of the listeners."""
+        self._control_port: Any = None
         self._storage: Storage | None = None
+        self._ending = False
         self.opened: Deferred[None] = Deferred()
         """Fires when people are let in."""
 
@@ -88,7 +96,8 @@ class ChatService(Service):
                 why: Any = getattr(failures[0].value, "socketError", failures[0].value)
                 self._complain(f"{listener.option} {listener.description}: {getattr(why, 'strerror', None) or why}")
                 raise SystemExit(1)
-            self._ports[-1].stopReading()
+            if not listener.always:
+                self._ports[-1].stopReading()
 
     def startService(self) -> None:
         super().startService()
@@ -104,28 +113,34 @@ class ChatService(Service):
     async def _open(self) -> None:
         assert self._storage is not None
         await self._chat.open(self._storage)
-        ways_in = list(zip(self._listeners, self._ports, strict=True))
         await self._open_control()
-        for listener, port in ways_in:
-            _lengthen_backlog(port)
-            port.startReading()
-            self._log.info(
-                "listening on {description}: {invitation}",
-                description=listener.description,
-                invitation=listener.invitation(port.getHost()),
-            )
+        for listener, port in zip(self._listeners, self._ports, strict=True):
+            if not listener.always:
+                _lengthen_backlog(port)
+                port.startReading()
+        for description, invitation in self.ways_in():
+            self._log.info("listening on {description}: {invitation}", description=description, invitation=invitation)
         if self._chat.claim_code:
             self._log.info(
                 "first start: who registers a nickname and says /claim {code} is the operator",
                 code=self._chat.claim_code,
             )
+        self._readiness.ready()
         self.opened.callback(None)
+
+    def ways_in(self) -> list[tuple[str, str]]:
+        """Where one gets in, as it was written, and how; without those that are closed."""
+        return [
+            (listener.description, listener.invitation(listener.description, port.getHost()))
+            for listener, port in zip(self._listeners, self._ports, strict=True)
+            if port.connected
+        ]
 
     async def _open_control(self) -> None:
         """Now that the storage is ours, so is the socket beside it."""
         if self._control:
             try:
-                self._ports.append(await self._control.endpoint.listen(self._control.factory))
+                self._control_port = await self._control.endpoint.listen(self._control.factory)
             except (CannotListenError, OSError) as error:
                 self._log.warn(
                     "chatroomctl cannot reach this server, since its socket beside {storage} cannot be opened: {error}",
@@ -145,12 +160,34 @@ class ChatService(Service):
         atexit.register(os._exit, 1)  # while the reactor runs, twistd has no other way to tell that it failed
         self._reactor.stop()
 
+    async def drain(self, words: str) -> None:
+        """Let nobody more in, tell everyone, and stop when the last has gone."""
+        self._readiness.draining()
+        await gatherResults(
+            [
+                maybeDeferred(port.stopListening)
+                for listener, port in zip(self._listeners, self._ports, strict=True)
+                if not listener.always and port.connected
+            ]
+        )
+        for person in self._chat.people.values():
+            person.tell(words)
+        self._log.info("no more people are let in; the server stops when the last has gone")
+        self._chat.connections.gone().addCallback(lambda _: self.end())
+
+    def end(self) -> None:
+        """Stop, as after a signal."""
+        if self.running and not self._ending:
+            self._ending = True
+            self._reactor.callLater(0, self._reactor.stop)
+
     def stopService(self) -> Deferred[None]:
         super().stopService()
         return ensureDeferred(self._stop())
 
     async def _stop(self) -> None:
-        closed = [maybeDeferred(port.stopListening) for port in self._ports]
+        self._readiness.stopping()
+        closed = [maybeDeferred(port.stopListening) for port in (*self._ports, self._control_port) if port]
         # In the same turn: under load, a second's input may come in the next.
         told = _waiting_for(ensureDeferred(self._chat.stop(FAREWELL))).addTimeout(FAREWELL_TIMEOUT, self._reactor)
         await gatherResults(closed)
@@ -162,6 +199,8 @@ class ChatService(Service):
             await _waiting_for(ensureDeferred(self._chat.gone())).addTimeout(FLUSH_TIMEOUT, self._reactor)
         except Late:
             self._log.warn("some connections were not closed from the other side in time")
+            for present in self._chat.connections:  # who is behind would be shown more, from a storage that closes
+                present.lose()
         if self._storage is not None:
             try:
                 await _waiting_for(self._storage.close()).addTimeout(CLOSE_TIMEOUT, self._reactor)

@@ -6,39 +6,53 @@ import atexit
 import gc
 import os
 import resource
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from os import fsdecode
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import IService, MultiService
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
+from twisted.internet.interfaces import IAddress, IProtocolFactory
 from twisted.logger import Logger
 
-from . import __version__
 from .account import Accounts
 from .auth.argon2 import Argon2
 from .auth.portal import Checker, PortalLogin
 from .chat import Chat
 from .commands import COMMANDS
 from .console import Console
-from .names import Name, nickname, room_name
-from .options import DEFAULT_LINE, DEFAULTS, UNLIMITED, Options
+from .names import Name
+from .operations.addresses import Addresses
+from .operations.check import check
+from .operations.chosen import settings_of
+from .operations.clocks import leave_timers_alone, time_of_day
+from .operations.commands import commands
+from .operations.decisions import Decisions
+from .operations.endpoints import endpoint, line_invitation, metrics_invitation
+from .operations.logs import shorten_prefixes
+from .operations.node import Node
+from .operations.notify import Notify, from_environment
+from .operations.readiness import Readiness
+from .operations.refusals import Refusals
+from .operations.reload import Reload
+from .operations.signals import ReloadOnHangup, StopAtOnce
+from .operations.witnesses import Witnesses
+from .options import Options
 from .protocols.control import ControlEndpoint
 from .protocols.line import LineFactory
-from .protocols.proxied import ProxiedEndpoint
+from .protocols.pem import LIVE
 from .request import Refused
-from .rights import Right
 from .service import ChatService, Listener
-from .settings import Plaintext, Settings
 from .storage.opening import control_of, open_storage
-from .times import DAY
+from .table import Table
+from .witness import Witness
+
+if TYPE_CHECKING:
+    from .operations.monitoring import Monitoring
 
 __all__ = ["Options", "makeService"]
 
@@ -46,93 +60,126 @@ STAMP_BYTES = 6
 """Random bytes that tell this start of the server from all others in the ids of its events."""
 
 
-ROOM_CREATION = {"anyone": Right.CHAT, "accounts": Right.OWN, "operators": Right.OPERATE}
-"""What one has to be, to open a room."""
-
-NO_LIMITS: Mapping[str, Any] = {
-    "logins_a_minute": 0,
-    "logins_of_address_a_minute": 0,
-    "registrations_an_hour": 0,
-    "presence_burst": 0,
-}
-
-
 def makeService(options: Options) -> IService:
     """The service that `twistd` runs."""
     from twisted.internet import reactor  # here, since it chooses the reactor
 
-    if not options["console"]:
-        return service(options, reactor)
-    both = MultiService()
-    console = Console(reactor, options["console"], options["log"])
-    server = service(options, reactor, console.endpoint)
-    server.opened.addCallback(lambda _: console.come_in())
-    server.setServiceParent(both)
-    console.setServiceParent(both)
-    return both
+    leave_timers_alone(reactor)
+    if options["check"]:
+        raise SystemExit(_check(reactor, options))
+    return service(options, reactor)
 
 
-def service(options: Options, reactor: Any, *more_lines: str) -> ChatService:
+def _check(reactor: Any, options: Options) -> int:
+    """Tell what would be wrong with a start; the status."""
+    checked = check(reactor, options.settled.values)
+    faults = (*options.faults, *checked.faults)
+    for note in (*options.settled.doubts, *checked.notes):
+        sys.stdout.write(f"note: {note}\n")
+    for fault in faults:
+        sys.stderr.write(f"chatroom: {fault}\n")
+    if not faults:
+        sys.stdout.write("nothing is wrong with what was chosen\n")
+    return 1 if faults else 0
+
+
+def service(options: Options, reactor: Any) -> MultiService:
     """Put the parts together as the options say."""
-    unlimited = bool(options["no-limits"])
-    interval, burst = options["rate"]
-    settings = Settings(
-        server_name=options["server-name"],
-        version=__version__,
-        rooms=options.rooms or DEFAULTS.rooms,
-        room_name=partial(room_name, ascii_only=options["nicknames"] == "ascii"),
-        room_creation=ROOM_CREATION[options["room-creation"]],
-        rooms_of_one=options["rooms-per-account"],
-        rooms_in_all=options["rooms"],
-        retention=options["retention"],
-        addresses_for=options["address-days"] * DAY,
-        motd=options["motd"],
-        history=options["history"],
-        nickname=partial(nickname, ascii_only=options["nicknames"] == "ascii"),
-        line_interval=0.0 if unlimited else interval,
-        line_burst=burst,
-        greeting_timeout=options["greeting-timeout"],
-        connections=options["connections"],
-        connections_per_address=UNLIMITED if unlimited else options["connections-per-address"],
-        stalled_timeout=options["stalled"],
-        grace=options["grace"],
-        operators=options.operators,
-        registration=options["registration"] == "open",
-        guests=options["guests"] == "on" or not (options["guests"] or options.get("credCheckers")),
-        password=options["server-password-file"],
-        plaintext=Plaintext(options["plaintext-passwords"]),
-        **(NO_LIMITS if unlimited else {}),
-    )
-    accounts, argon2 = Accounts(), Argon2(reactor)
-    checkers = options.get("credCheckers")  # of --auth
-    login = PortalLogin(checkers or [Checker(partial(secret_of, accounts, settings.nickname), argon2)])
-    hasher = None if checkers else argon2
-    chat = Chat(reactor, time.time, token_hex(STAMP_BYTES), settings, accounts, login, hasher)
-    factory = LineFactory(chat, COMMANDS, options["max-line"])
-    listeners = [
-        Listener("--line", line, _endpoint(reactor, "--line", line), factory, partial(_invitation, line))
-        for line in (*(options.lines or [DEFAULT_LINE]), *more_lines)
-        if line != "off"
-    ]
+    for doubt in options.settled.doubts:
+        Logger(__name__).warn("{doubt}", doubt=doubt)
+    root, values = MultiService(), options.settled.values
+    storage, max_line = values["storage"], values["max-line"]
+    readiness = Readiness(time.monotonic)
+    addresses = Addresses(values["log-addresses"])
+    refusals = Refusals(reactor, addresses)
+    shorten_prefixes(addresses)
+    monitoring = _monitoring(reactor, readiness, storage) if values["metrics"] else None
+    argon2 = Argon2(reactor)
+    witnesses = Witnesses([readiness, refusals, Decisions(addresses), *([monitoring.meters] if monitoring else [])])
+    chat = _chat(reactor, values, argon2, witnesses)
+    console = Console(reactor, values["console"], options["log"]) if values["console"] else None
+    listen = partial(_listener, reactor, values, refusals)
+    factory = LineFactory(chat, COMMANDS, max_line)
+    lines = [line for line in (*values["line"], *([console.endpoint] if console else [])) if line != "off"]
+    listeners = [listen("--line", line, factory, line_invitation) for line in lines]
+    if monitoring:
+        monitoring.watch(chat)
+        monitoring.setServiceParent(root)
+        listeners.append(listen("--metrics", values["metrics"], monitoring.site, metrics_invitation, always=True))
     _raise_open_files()
     _collect_less_garbage()
-    return ChatService(
+    control = LineFactory(chat, COMMANDS, max_line, console=True)
+
+    def let_go() -> None:
+        argon2.stop()
+        refusals.stop()
+
+    running = ChatService(
         reactor,
         chat,
-        partial(open_storage, options["storage"], reactor=reactor, durability=options["durability"]),
+        partial(open_storage, storage, reactor=reactor, durability=values["durability"]),
         listeners,
         partial(_complain, options.parent or {}),
-        _control(options["storage"], reactor, LineFactory(chat, COMMANDS, options["max-line"], console=True)),
-        argon2.stop,
+        _control(storage, reactor, control),
+        readiness,
+        let_go,
     )
+    reload = Reload(options.settled, options.settle, lambda values: chat.adopt(settings_of(values)), LIVE.reload)
+    node = Node(chat, running, reload.now, readiness.why_not, storage)
+    control.table = Table(COMMANDS, commands(node))
+    notify = Notify(reactor, from_environment(os.environ), node.summary)
+    readiness.tell(notify)
+    readiness.tell(StopAtOnce())
+    reload.tell(notify)
+    for part in (notify, running, ReloadOnHangup(reactor, reload.now)):
+        part.setServiceParent(root)
+    if console:
+        running.opened.addCallback(lambda _: console.come_in())
+        console.setServiceParent(root)
+    return root
+
+
+def _chat(reactor: Any, values: Mapping[str, Any], argon2: Argon2, witness: Witness) -> Chat:
+    settings, accounts = settings_of(values), Accounts()
+    ours = Checker(partial(secret_of, accounts, settings.nickname), argon2)
+    login = PortalLogin(values["auth"] or [ours])
+    hasher = None if values["auth"] else argon2
+    return Chat(reactor, time_of_day(), token_hex(STAMP_BYTES), settings, accounts, login, hasher, witness)
+
+
+def _monitoring(reactor: Any, readiness: Readiness, storage: str) -> Monitoring:
+    from .operations.monitoring import Monitoring  # 5 MiB, and 40 ms, for those who want it
+
+    return Monitoring(reactor, readiness, storage, LIVE.expiry)
+
+
+def _listener(
+    reactor: Any,
+    values: Mapping[str, Any],
+    witness: Witness,
+    option: str,
+    description: str,
+    factory: IProtocolFactory,
+    invitation: Callable[[str, IAddress], str],
+    *,
+    always: bool = False,
+) -> Listener:
+    def stranger(address: str) -> None:
+        witness.refused("", address, "HAProxy's protocol", Refused("unknown_proxy", "it is not one of --proxy"))
+
+    try:
+        opened = endpoint(reactor, description, values["proxy"], stranger)
+    except ValueError as error:
+        raise SystemExit(f"chatroom: {option} {description}: {error}") from None
+    return Listener(option, description, opened, factory, invitation, always)
 
 
 def _control(storage: str, reactor: Any, factory: LineFactory) -> Listener | None:
     """Where chatroomctl comes in: beside the file of the storage, for its owner alone."""
     if not control_of(storage):
         return None
-    endpoint = ControlEndpoint(reactor, partial(control_of, storage))
-    return Listener("--storage", storage, endpoint, factory, lambda address: f"chatroomctl --storage {storage}")
+    opened = ControlEndpoint(reactor, partial(control_of, storage))
+    return Listener("--storage", storage, opened, factory, lambda *_: f"chatroomctl --storage {storage}")
 
 
 def secret_of(accounts: Accounts, nickname: Callable[[str], Name], name: str) -> tuple[str, str] | None:
@@ -155,41 +202,6 @@ def _complain(twistd: Mapping[str, Any], words: str) -> None:
             os.write(pipe, f"1 {words}".encode()[:100])
     if twistd.get("pidfile"):
         atexit.register(Path(twistd["pidfile"]).unlink, missing_ok=True)
-
-
-def _endpoint(reactor: Any, option: str, description: str) -> IStreamServerEndpoint:
-    kind, _, within = description.partition(":")
-    try:
-        if kind == "haproxy":
-            return ProxiedEndpoint(serverFromString(reactor, within))
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
-        return endpoint
-    except (
-        Exception
-    ) as error:  # each endpoint parser, plugins too, has errors of its own: KeyError, TypeError, OSError ...
-        raise SystemExit(
-            f"chatroom: {option} {description}: not an endpoint that can be opened: {_why(error, description)}"
-        ) from None
-
-
-def _why(error: Exception, description: str) -> str:
-    if description.isdecimal():
-        return f"did you mean tcp:{description}?"
-    if isinstance(error, OSError):
-        return f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
-    return f"{type(error).__name__}: {error}" if isinstance(error, LookupError) else str(error)
-
-
-def _invitation(description: str, address: IAddress) -> str:
-    """How a person gets in at an address that speaks lines."""
-    if isinstance(address, UNIXAddress):
-        return f"nc -U {fsdecode(address.name or b'')}"
-    assert isinstance(address, IPv4Address | IPv6Address)
-    host = {"0.0.0.0": "this-machine", "::": "this-machine", "127.0.0.1": "localhost", "::1": "localhost"}
-    place = host.get(address.host, address.host), address.port
-    if description.partition(":")[0] in ("ssl", "tls"):
-        return "openssl s_client -quiet -connect {}:{}".format(*place)
-    return "telnet {} {}".format(*place)
 
 
 def _raise_open_files() -> None:

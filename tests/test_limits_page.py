@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from chatroom import times
-from chatroom.options import OPTIONS
+from chatroom.operations.choices import OPTIONS
 from chatroom.settings import Settings
 
 HERE = Path(__file__).parent
@@ -41,13 +41,22 @@ NO_LIMITS = {
     "chat.CLAIM_CODE_BYTES": "chance in codes",
     "accounts.REMOVED_BYTES": "chance in names",
     "bans.IPV6_MAPPED": "where an address of IPv4 stands within one of IPv6",
+    "control.certificate.PORT": "where servers would listen",
+    "operations.addresses.IPV4_TOLD": "bits of an address",
+    "operations.addresses.IPV6_MAPPED": "where an address of IPv4 stands within one of IPv6",
+    "operations.addresses.IPV6_TOLD": "bits of an address",
+    "operations.logs.INTEGER_BITS": "of a number",
+    "operations.notify._MICROSECONDS": "a unit",
+    "protocols.pem.HIGHEST_PORT": "of TCP",
     "commands.talk.HELLO_VERSION": "of the JSON format",
     "connections.SITES_KNOWN": "only for speed: nothing is different past it",
     "entering.GUEST_BYTES": "chance in names",
     "protocols.control._MODE": "of files",
     "protocols.line.SLICE": "only for speed: nothing is different past it",
     "entering.TOKEN_BYTES": "chance in tokens",
-    "storage.sqlite_file._MODE": "of files",
+    "storage.sqlite_file.MODE": "of files",
+    "storage.sqlite_backup._STEPS": "only for how soon Ctrl-C counts",
+    "storage.sqlite_contents._ROOMS_SINCE": "a version",
     "storage.sqlite_index_schema.INDEX_VERSION": "of the schema",
     "storage.sqlite_index_schema.POSITION_BITS": "of a number in the index",
     "storage.sqlite_schema.APPLICATION": "tells our files",
@@ -165,7 +174,7 @@ def test_a_limit_on_the_page_is_the_one_in_the_code(row: Row) -> None:
 def test_an_option_on_the_page_has_that_default(row: Row) -> None:
     (option,) = quoted(row.option)
     name, default = option.removeprefix("--").split()
-    defaults = {name: default for name, _, default, _, _ in OPTIONS}
+    defaults = {option.name: option.default for option in OPTIONS}
     assert default == defaults[name]
     first, _, burst = default.partition(":")
     counts = {float(first), 1 / float(first), float(burst or first)}
@@ -189,7 +198,7 @@ def test_every_setting_that_is_a_number_is_on_the_page() -> None:
 
 def test_every_option_that_is_a_number_is_on_the_page() -> None:
     options = {quoted(row.option)[0].split()[0] for row in ROWS if row.option}
-    assert options == {f"--{name}" for name, _, default, _, _ in OPTIONS if re.fullmatch(r"[\d.:]+", default or "")}
+    assert options == {f"--{option.name}" for option in OPTIONS if re.fullmatch(r"[\d.:]+", option.default)}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.constant.strip("`"))

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from chatroom import __version__
-from chatroom.options import DEFAULT_LINE, DEFAULTS, Options
+from chatroom.operations.choices import DEFAULT_LINE
+from chatroom.options import Options
 
 from .server import ANY_PORT, ENVIRONMENT, PATIENCE, RUN_TWISTD, Listener, Person, Server, Talker, nc, until
 from .support import needs
@@ -39,11 +40,9 @@ def refused(where: Path, *options: str) -> tuple[str, Server]:
 def test_without_options_it_listens_for_this_machine_only() -> None:
     options = Options()
     options.parseOptions([])
-    assert options.lines == []
-    assert DEFAULT_LINE == "tcp:6000:interface=127.0.0.1"
+    assert options["line"] == ("tcp:6000:interface=127.0.0.1",)
     assert options["storage"] == "sqlite:chatroom.db"
-    assert options.rooms == []
-    assert [room.shown for room in DEFAULTS.rooms] == ["lobby"]
+    assert [room.shown for room in options["room"]] == ["lobby"]
     assert (options["history"], options["rate"]) == (20, (1 / 5, 30))
 
 

@@ -12,9 +12,12 @@ from ..witness import Nobody
 class Notified(Protocol):
     """Who started the server, as far as they want to know (sd_notify(3))."""
 
+    def starting(self, words: str) -> None: ...
     def ready(self) -> None: ...
     def stopping(self, words: str) -> None: ...
 
+
+STARTING = "starting"
 
 LATE = 10.0
 """Seconds from which on a commit counts as stuck: thousands of times what it takes, and longer than a disk sleeps."""
@@ -28,7 +31,7 @@ class Readiness(Nobody):
         self._committing: float | None = None
         """Since when."""
         self._notified: list[Notified] = []
-        self._at = "starting"
+        self._at = STARTING
         self._trouble = ""
 
     def tell(self, notified: Notified) -> None:
@@ -71,3 +74,6 @@ class Readiness(Nobody):
     def failed(self, why: NotSaved) -> None:
         self._committing = None
         self._trouble = f"the storage cannot save: {why.words}"
+        if self._at == STARTING:  # it is tried again and again, and whoever waits for the start is to know why
+            for each in self._notified:
+                each.starting(self._trouble)

@@ -5,10 +5,13 @@ Twisted's own `haproxy:` lets the protocol begin before that is known, and every
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
+    IAddress,
     IHalfCloseableProtocol,
     IListeningPort,
     IProtocolFactory,
@@ -82,14 +85,47 @@ class _ProxiedFactory(HAProxyWrappingFactory):
     protocol: Any = _Proxied
     noisy = False
 
+    def __init__(
+        self,
+        factory: IProtocolFactory,
+        proxies: Collection[IPv4Network | IPv6Network],
+        stranger: Callable[[str], None],
+    ) -> None:
+        super().__init__(factory)
+        self._proxies = proxies
+        self._stranger = stranger
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        address = str(getattr(addr, "host", ""))
+        if self._proxies and address and not self._believed(address):
+            self._stranger(address)
+            return None
+        return super().buildProtocol(addr)
+
+    def _believed(self, address: str) -> bool:
+        ip = ip_address(address.partition("%")[0])
+        ip = getattr(ip, "ipv4_mapped", None) or ip
+        return any(ip in network for network in self._proxies)
+
 
 @implementer(IStreamServerEndpoint)
 class ProxiedEndpoint:
-    """Listens where another endpoint does, for proxies."""
+    """Listens where another endpoint does, for proxies: what they tell is believed, so it had better be only these."""
 
-    def __init__(self, within: IStreamServerEndpoint) -> None:
+    def __init__(
+        self,
+        within: IStreamServerEndpoint,
+        proxies: Collection[IPv4Network | IPv6Network],
+        stranger: Callable[[str], None],
+    ) -> None:
+        """Without any `proxies` all are believed; who comes by a Unix socket always is. Who is not one of them is let go, and
+        `stranger` told their address."""
         self._within = within
+        self._proxies = proxies
+        self._stranger = stranger
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
-        listening: Deferred[IListeningPort] = self._within.listen(_ProxiedFactory(factory))
+        listening: Deferred[IListeningPort] = self._within.listen(
+            _ProxiedFactory(factory, self._proxies, self._stranger)
+        )
         return listening

@@ -1,0 +1,156 @@
+"""What reads the values of options, wherever they were written: each takes a text, and raises ValueError in words.
+
+Knows no option by name.
+"""
+
+from __future__ import annotations
+
+import stat
+import sys
+from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+
+from twisted.cred.checkers import FilePasswordDB, ICredentialsChecker
+from twisted.cred.credentials import IUsernamePassword
+from twisted.cred.strcred import InvalidAuthType, makeChecker
+
+from ..names import Name, nickname, room_name
+from ..request import Refused
+from ..times import duration
+
+UNLIMITED = sys.maxsize
+
+
+def text(value: str) -> str:
+    return value
+
+
+def whole(least: int, most: int = UNLIMITED) -> Callable[[str], int]:
+    """Reads a whole number of at least `least`, and at most `most`."""
+    bounds = f"of at least {least}" if most == UNLIMITED else f"from {least} to {most}"
+
+    def read(value: str) -> int:
+        if (
+            not (value.isascii() and value.isdecimal())
+            or len(value) > len(str(most))
+            or not least <= int(value) <= most
+        ):
+            raise ValueError(f"{value!r} is not a whole number {bounds}")
+        return int(value)
+
+    return read
+
+
+def seconds(value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1
+    if not 0 < number < float("inf"):
+        raise ValueError(f"{value!r} is not a number of seconds above 0")
+    return number
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in words:
+            raise ValueError(f"{value!r} is none of {', '.join(filter(None, words))}")
+        return value
+
+    return read
+
+
+def switch(value: str) -> bool:
+    return one_of("on", "off")(value) == "on"
+
+
+def rate(burst: int) -> Callable[[str], tuple[float, int]]:
+    """Reads LINES_PER_SECOND[:BURST]: seconds for each line, and lines at once, which are `burst` unless told."""
+
+    def read(value: str) -> tuple[float, int]:
+        lines, _, at_once = value.partition(":")
+        try:
+            a_second = float(lines)
+        except ValueError:
+            a_second = -1
+        if not 0 <= a_second < float("inf"):
+            raise ValueError(f"{value!r} is not LINES_PER_SECOND[:BURST]")
+        return (1 / a_second if a_second else 0.0), whole(1)(at_once or str(burst))
+
+    return read
+
+
+def period(value: str) -> int:
+    """Milliseconds; 0 for ever."""
+    if value in ("", "forever"):
+        return 0
+    try:
+        return duration(value)
+    except Refused as refused:
+        raise ValueError(f"{value!r}: {refused.words}") from None
+
+
+def line(value: str) -> str:
+    if not value.strip() or not value.isprintable():
+        raise ValueError(f"{value!r} is not one line of text")
+    return value
+
+
+def lines_of(path: str) -> tuple[str, ...]:
+    """The lines of a text file; none without one."""
+    if not path:
+        return ()
+    try:
+        return tuple(Path(path).read_text(encoding="utf-8").rstrip().splitlines())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
+
+
+def password_in(path: str) -> str:
+    """The first line of a file that is not everybody's to read; empty without one."""
+    if not path:
+        return ""
+    lines = lines_of(path)
+    if not lines or not lines[0].strip():
+        raise ValueError(f"{path}: it has no first line")
+    if Path(path).stat().st_mode & stat.S_IROTH:
+        raise ValueError(f"{path}: everybody on this machine can read it; chmod o-r it first")
+    return lines[0].strip()
+
+
+def room(value: str) -> Name:
+    try:
+        return room_name(value)
+    except Refused as refused:
+        raise ValueError(refused.words) from None
+
+
+def account(value: str) -> Name:
+    try:
+        return nickname(value)
+    except Refused as refused:
+        raise ValueError(refused.words) from None
+
+
+def network(value: str) -> IPv4Network | IPv6Network:
+    """An address, or a network of them."""
+    try:
+        return ip_network(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is no IP address, and no network such as 192.0.2.0/24") from None
+
+
+def checker(description: str) -> ICredentialsChecker:
+    """Who says whose password is right (`twistd --help-auth-type`)."""
+    try:
+        made: ICredentialsChecker = makeChecker(description)
+    except InvalidAuthType:
+        raise ValueError(f"there is no {description.partition(':')[0]!r}; see --help-auth") from None
+    except Exception as error:  # each plugin has errors of its own
+        raise ValueError(str(error)) from None
+    if IUsernamePassword not in made.credentialInterfaces:
+        raise ValueError(f"{description!r} takes no passwords; see --help-auth")
+    if isinstance(made, FilePasswordDB):  # it would be looked for at each login, and found missing then
+        lines_of(made.filename)
+    return made
