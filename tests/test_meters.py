@@ -21,9 +21,9 @@ from chatroom.chat import Chat
 from chatroom.operations.lag import Lag
 from chatroom.operations.meters import CODES_MOST, FAILED_LOGINS, Meters
 from chatroom.operations.monitoring import Monitoring
-from chatroom.operations.readiness import Readiness
 from chatroom.operations.pages import HTTP_TIMEOUT, metrics_site
 from chatroom.operations.process import Process
+from chatroom.operations.readiness import Readiness
 from chatroom.operations.store import files_of
 from chatroom.request import Refused
 
@@ -240,7 +240,9 @@ def test_where_nothing_is_on_a_disk_or_certified_there_are_no_figures_of_that() 
 
 
 def test_a_directory_that_is_gone_has_no_free_space_to_tell_of(tmp_path: Path) -> None:
-    registry = Monitoring(Clock(), Readiness(float), f"sqlite:{tmp_path}/gone/chatroom.db", lambda: None).meters.registry
+    registry = Monitoring(
+        Clock(), Readiness(float), f"sqlite:{tmp_path}/gone/chatroom.db", lambda: None
+    ).meters.registry
     assert figure(registry, "chatroom_store_bytes", file="store") == 0
     assert "free" not in generate_latest(registry).decode()
 

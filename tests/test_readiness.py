@@ -10,6 +10,9 @@ class Told:
     def __init__(self) -> None:
         self.words: list[str] = []
 
+    def starting(self, words: str) -> None:
+        self.words.append(words)
+
     def ready(self) -> None:
         self.words.append("ready")
 
@@ -54,3 +57,12 @@ def test_a_commit_that_takes_too_long_makes_it_unready_until_it_is_done() -> Non
     assert readiness.why_not() == "the storage has not saved anything for 11 s"
     readiness.committed([], 11.0)
     assert (readiness.waiting(), readiness.why_not()) == (0.0, "")
+
+
+def test_who_waits_for_the_start_is_told_why_it_takes_long() -> None:
+    readiness, told = Readiness(float), Told()
+    readiness.tell(told)
+    readiness.failed(NotSaved("the disk is full"))
+    readiness.ready()
+    readiness.failed(NotSaved("the disk is full"))
+    assert told.words == ["the storage cannot save: the disk is full", "ready"]
