@@ -73,7 +73,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.process
 @needs("systemd-analyze", "systemd")
 def test_systemd_finds_nothing_wrong_with_any_unit(installed: Path) -> None:
-    assert {"chatroom.service", "chatroom.socket", "chatroom-backup.service", "chatroom-backup.timer"} <= set(UNITS)
+    assert {"chatroom.service", "chatroom.socket", "chatroom-tls.socket", "chatroom-backup.service", "chatroom-backup.timer"} <= set(UNITS)
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", *(installed / name for name in UNITS)],
         capture_output=True,
@@ -125,6 +125,9 @@ def test_the_name_of_the_socket_is_that_of_the_endpoint() -> None:
     (name,) = settings("chatroom.socket", "FileDescriptorName")
     for page in (DEPLOY / "chatroom.socket", ROOT / "docs" / "deploy.md"):
         assert f"systemd:domain=INET6:name={name}" in page.read_text("utf-8")
+    (name,) = settings("chatroom-tls.socket", "FileDescriptorName")
+    for page in (DEPLOY / "chatroom-tls.socket", ROOT / "docs" / "deploy.md"):
+        assert f"pem:systemd={name}:cert=" in page.read_text("utf-8")
 
 
 # The configuration

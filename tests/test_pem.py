@@ -186,6 +186,8 @@ def test_a_group_may_read_the_key(tmp_path: Path, authority: Authority) -> None:
         ("0:cert={a}:backlog=many", "'many' is no backlog"),
         ("0:cert={a}:privateKey={a}", "privateKey= is unknown: it takes PORT, cert=, key="),
         ("0:1:cert={a}", "2 parts without a name"),
+        ("0:systemd=tls:cert={a}", "systemd= says where it listens"),
+        ("systemd=tls:backlog=5:cert={a}", "systemd= says where it listens"),
         ("0:cert={a},{a}:key={a}", "are 2 and 1"),
         ("0:cert={empty}", "holds no certificate with its key"),
         ("0:cert={empty}:key={a}", "the keys lie in it"),

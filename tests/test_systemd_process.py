@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from .authority import Authority, pem, put
 from .server import ANY_PORT, ENVIRONMENT, PATIENCE, ROOT, Person, Server, until
 from .support import needs
 
@@ -108,12 +110,12 @@ def listening() -> Iterator[socket.socket]:
         yield listening
 
 
-def given(listening: socket.socket, where: Path, *options: str) -> Server:
+def given(listening: socket.socket, where: Path, *options: str, line: str = "systemd:domain=INET6:name=line") -> Server:
     number = str(listening.fileno())
     return Server(
         where,
         *options,
-        lines=("systemd:domain=INET6:name=line",),
+        lines=(line,),
         before=("bash", "-c", GIVE, "bash", number),
         inherited=(listening.fileno(),),
     )
@@ -181,6 +183,25 @@ def test_listening_sockets_outlive_a_restart_and_a_program_that_resumes_misses_n
         left = [told for told in bot.rest() if told.get("event") == "said"]
         assert left == []  # nothing twice
         carol.rest()
+
+
+def test_hands_are_shaken_over_tls_on_a_socket_that_outlives_servers(tmp_path: Path, listening: socket.socket) -> None:
+    authority = Authority()
+    signed = authority.sign("localhost")
+    both = put(tmp_path / "both.pem", signed.key + signed.certificate)
+    server = given(listening, tmp_path, line=f"pem:systemd=line:cert={both}")
+    context = ssl.create_default_context(cadata=pem(authority.root.own).decode())
+    with server.begin() as first:
+        first.wait_for_line("listening on pem:systemd=line")
+        first.terminate()
+    waiting = socket.create_connection(listening.getsockname()[:2], PATIENCE)  # while there is no server
+    with server, context.wrap_socket(waiting, server_hostname="localhost") as secure:
+        secure.settimeout(PATIENCE)
+        secure.sendall(b"alice\n")
+        told = b""
+        while b"You are alice" not in told:
+            told += secure.recv(4096)
+        server.terminate()
 
 
 @needs("systemd-socket-activate", "systemd")

@@ -50,7 +50,7 @@ def _why(error: Exception, description: str) -> str:
     if isinstance(error, OSError):
         return f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
     if isinstance(error, LookupError):
-        if description.startswith("systemd:"):
+        if "systemd" in description:
             return f"systemd gave no such socket ({error}); its .socket unit names them by FileDescriptorName="
         return f"{type(error).__name__}: {error}"
     return str(error)

@@ -1,17 +1,18 @@
-"""The endpoint `pem:PORT:cert=FILE:key=FILE`: TLS with certificates that are taken up again when they are renewed.
+"""The endpoint `pem:PORT:cert=FILE:key=FILE`: TLS with certificates that are taken up again when they are renewed; with
+`systemd=NAME` in place of the port, on a socket that systemd listens at.
 
 Knows how it is written, and all that are open; not files, nor TLS.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from weakref import WeakSet
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.endpoints import TCP4ServerEndpoint, quoteStringArgument, serverFromString
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from zope.interface import implementer
 
@@ -26,7 +27,7 @@ BACKLOG = 50
 HIGHEST_PORT = (1 << 16) - 1
 """Ports have two bytes (RFC 9293, section 3.1)."""
 
-_TAKES = "it takes PORT, cert=, key=, interface= and backlog="
+_TAKES = "it takes PORT, cert=, key=, interface= and backlog=, or systemd= in place of PORT"
 
 
 @implementer(IStreamServerEndpoint)
@@ -86,18 +87,30 @@ LIVE = _Live()
 
 def endpoint(reactor: Any, *arguments: str, **named: str) -> PemEndpoint:
     """From the parts of its string. Raises OSError, and ValueError in words."""
-    unknown = named.keys() - {"cert", "key", "interface", "backlog"}
+    unknown = named.keys() - {"cert", "key", "interface", "backlog", "systemd"}
     if unknown:
         raise ValueError(f"{min(unknown)}= is unknown: {_TAKES}")
-    if len(arguments) != 1:
-        raise ValueError(f"it has {len(arguments)} parts without a name: {_TAKES}")
+    within = _listening(reactor, arguments, named)
     if not named.get("cert"):
         raise ValueError(f"cert= is missing: {_TAKES}")
-    port = _number("port", arguments[0], HIGHEST_PORT)
-    backlog = _number("backlog", named["backlog"], (1 << 31) - 1) if "backlog" in named else BACKLOG
     certificates = Renewing(_where(named["cert"], named.get("key", "")))
     LIVE.add(certificates)
-    return PemEndpoint(reactor, TCP4ServerEndpoint(reactor, port, backlog, named.get("interface", "")), certificates)
+    return PemEndpoint(reactor, within, certificates)
+
+
+def _listening(reactor: Any, arguments: Sequence[str], named: Mapping[str, str]) -> IStreamServerEndpoint:
+    if "systemd" in named:
+        if arguments or named.keys() & {"interface", "backlog"}:
+            raise ValueError("systemd= says where it listens: PORT, interface= and backlog= say nothing more")
+        given: IStreamServerEndpoint = serverFromString(
+            reactor, f"systemd:domain=INET6:name={quoteStringArgument(named['systemd'])}"
+        )
+        return given
+    if len(arguments) != 1:
+        raise ValueError(f"it has {len(arguments)} parts without a name: {_TAKES}")
+    port = _number("port", arguments[0], HIGHEST_PORT)
+    backlog = _number("backlog", named["backlog"], (1 << 31) - 1) if "backlog" in named else BACKLOG
+    return TCP4ServerEndpoint(reactor, port, backlog, named.get("interface", ""))
 
 
 def _number(what: str, text: str, most: int) -> int:
