@@ -72,6 +72,11 @@ def makeService(options: Options) -> IService:
 
 def _check(reactor: Any, options: Options) -> int:
     """Tell what would be wrong with a start; the status."""
+    twistd = options.parent or {}
+    try:
+        os.chdir(twistd.get("rundir") or ".")  # as twistd does, before anything is opened
+    except OSError as error:
+        options.faults.append(f"--rundir: {error.filename}: {error.strerror}")
     checked = check(reactor, options.settled.values)
     faults = (*options.faults, *checked.faults)
     for note in (*options.settled.doubts, *checked.notes):

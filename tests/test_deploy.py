@@ -73,7 +73,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.process
 @needs("systemd-analyze", "systemd")
 def test_systemd_finds_nothing_wrong_with_any_unit(installed: Path) -> None:
-    assert {"chatroom.service", "chatroom.socket", "chatroom-tls.socket", "chatroom-backup.service", "chatroom-backup.timer"} <= set(UNITS)
+    assert {
+        "chatroom.service",
+        "chatroom.socket",
+        "chatroom-tls.socket",
+        "chatroom-backup.service",
+        "chatroom-backup.timer",
+    } <= set(UNITS)
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", *(installed / name for name in UNITS)],
         capture_output=True,

@@ -21,7 +21,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from zope.interface import alsoProvides
 
-from chatroom import options, service
+from chatroom import service
 from chatroom.client.address import CONNECT_TIMEOUT, NEXT_ADDRESS, address
 from chatroom.client.connection import LONGEST_LINE, ServerLines
 from chatroom.commands import private
@@ -31,6 +31,8 @@ from chatroom.device import DEVICES
 from chatroom.event import Entry, Event, Kind
 from chatroom.log import Log
 from chatroom.names import ROOM_LONGEST, room_name
+from chatroom.operations.readiness import Readiness
+from chatroom.operations.values import whole
 from chatroom.page import PAGE_ENTRIES, Reader
 from chatroom.passwords import LONGEST, SHORTEST
 from chatroom.protocols import line
@@ -138,9 +140,9 @@ def test_why_one_is_away_has_so_many_characters() -> None:
 
 
 def test_no_longer_lines_can_be_allowed_than_fit() -> None:
-    assert options.whole(1, line.LONGEST_LINE)("1048576") == line.LONGEST_LINE
+    assert whole(1, line.LONGEST_LINE)("1048576") == line.LONGEST_LINE
     with pytest.raises(ValueError, match="is not a whole number from 1 to 1048576"):
-        options.whole(1, line.LONGEST_LINE)("1048577")
+        whole(1, line.LONGEST_LINE)("1048577")
 
 
 def test_so_many_connections_may_wait_to_be_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +160,9 @@ def test_so_many_connections_may_wait_to_be_accepted(tmp_path: Path, monkeypatch
 
 def test_a_proxy_that_sends_no_header_is_let_go() -> None:
     clock = Clock()
-    connection: Any = _ProxiedFactory(Factory.forProtocol(Protocol)).buildProtocol(IPv4Address("TCP", "10.0.0.1", 1))
+    connection: Any = _ProxiedFactory(Factory.forProtocol(Protocol), (), pytest.fail).buildProtocol(
+        IPv4Address("TCP", "10.0.0.1", 1)
+    )
     connection.callLater = clock.callLater
     transport = StringTransport()
     transport.abortConnection = transport.loseConnection  # type: ignore[method-assign]
@@ -309,7 +313,9 @@ def test_the_server_stops_in_time_though_the_disk_and_a_reader_do_not() -> None:
     storage = SlowStorage()
     world = World(storage=storage)
     alice, bob = world.enter_all("alice", "bob")
-    serving = service.ChatService(world.clock, world.chat, lambda: storage, [], pytest.fail, None, lambda: None)
+    serving = service.ChatService(
+        world.clock, world.chat, lambda: storage, [], pytest.fail, None, Readiness(float), lambda: None
+    )
     serving._storage = storage
     bob.stall()
     storage.slow = True
@@ -334,7 +340,9 @@ class HangingStorage(MemoryStorage):
 def test_a_storage_that_does_not_close_keeps_the_server_no_longer() -> None:
     storage = HangingStorage()
     world = World(storage=storage)
-    serving = service.ChatService(world.clock, world.chat, lambda: storage, [], pytest.fail, None, lambda: None)
+    serving = service.ChatService(
+        world.clock, world.chat, lambda: storage, [], pytest.fail, None, Readiness(float), lambda: None
+    )
     serving._storage = storage
     stopped: list[object] = []
     serving.stopService().addCallback(stopped.append)

@@ -150,7 +150,7 @@ def checker(description: str) -> ICredentialsChecker:
     except Exception as error:  # each plugin has errors of its own
         raise ValueError(str(error)) from None
     if IUsernamePassword not in made.credentialInterfaces:
-        raise ValueError(f"{description!r} takes no passwords; see --help-auth")
+        raise ValueError(f"{description.partition(':')[0]!r} takes no passwords; see --help-auth")
     if isinstance(made, FilePasswordDB):  # it would be looked for at each login, and found missing then
         lines_of(made.filename)
     return made
