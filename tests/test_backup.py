@@ -253,7 +253,8 @@ def lines(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 def test_while_it_is_backed_up_under_load_messages_go_on_and_all_of_before_are_in_the_copy(tmp_path: Path) -> None:
     copy, other = tmp_path / "copy.db", tmp_path / "other"
     other.mkdir()
-    with Server(tmp_path, "--rate", "0") as server:
+    # Not more than is saved at once: who comes in waits for all that was said before.
+    with Server(tmp_path, "--rate", "2000:20000") as server:
         with Person(server, "filler") as filler:
             filler.say(*[f"filling {number} {'x' * 100}" for number in range(20_000)], "/quit")
             filler.rest()

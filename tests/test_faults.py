@@ -214,6 +214,7 @@ DAMAGES = {
     "cut amid a page": lambda whole: whole[:5000],
     "its header overwritten": lambda whole: garbled(whole, 16, 100),
     "its schema overwritten": lambda whole: garbled(whole, 100, 4096),
+    "its schema no UTF-8": lambda whole: whole.replace(b"NULL", b"\xaaULL", 1),
     "all but its first page overwritten": lambda whole: garbled(whole, 4096, len(whole)),
     "its second half overwritten": lambda whole: garbled(whole, len(whole) // 8192 * 4096, len(whole)),
 }
@@ -432,3 +433,23 @@ def test_with_too_little_space_for_the_index_a_search_is_refused_and_who_asked_s
     with Server(small_disk) as server, Person(server, "bob") as bob:
         bob.say("/echo on", "a needle", "/search needle", "/who")
         assert "! nothing can be looked for at present: " in bob.expect(r"\* 1 in #lobby: bob\r\n")
+
+
+def test_a_flooder_is_slowed_by_tcp_and_fills_no_memory(tmp_path: Path) -> None:
+    """For each line that was taken as much more was read as a socket gives at once: 64 KiB, for lines of 100 bytes."""
+    with Server(tmp_path, "--rate", "2000:1", "--history", "0") as server:
+        alice, flooder = Person(server, "alice"), Person(server, "flooder")
+        before, sent = server.memory(), 0
+        flooder.socket.setblocking(False)
+        heard = ""
+        lines = b"".join(b"%099d\n" % number for number in range(1000))
+        while "000999\r\n" not in heard[-40_000:]:
+            with contextlib.suppress(BlockingIOError):
+                sent += flooder.socket.send(lines[sent % len(lines) :])
+            alice.socket.settimeout(0.001)
+            with contextlib.suppress(TimeoutError):
+                alice.receive()
+            heard = alice._read.decode()
+        assert server.memory() - before < 8 * 1024  # and 64 MiB with the 1,000 lines that were said
+        said = [int(number) for number in re.findall(r"flooder: (\d+)\r\n", heard)]
+        assert said == [number % 1000 for number in range(len(said))]

@@ -110,11 +110,11 @@ class LineProtocol(LineReceiver):
 
     def resumeProducing(self) -> None:
         self.paused = False
-        if self._transport_paused:
+        self.dataReceived(b"")
+        if self._transport_paused and not self.paused:  # what is here already first, or for each line more would be read
             self._transport_paused = False
             transport: Any = self.transport
             transport.resumeProducing()
-        self.dataReceived(b"")
         self._end_when_all_is_received()
 
     def hide(self, hidden: bool) -> bytes:
