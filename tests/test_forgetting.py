@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 
+from chatroom.chat import Chat
 from chatroom.directory import SERVER_LOG
 from chatroom.event import Entry, Event, Kind, person_of
 from chatroom.inbox import inbox_log
@@ -539,3 +541,20 @@ def test_killed_as_soon_as_it_is_saved_the_next_start_knows_nobody_of_them(clien
     assert [one[:2] for one in later.heard("entered", "refused")] == [("entered", "alice")]
     if isinstance(bob, JsonClient):
         assert code(back(world, token(bob))) == "resume_unknown"
+
+
+def test_many_who_ask_while_something_is_forgotten_are_served_by_the_next() -> None:
+    """One after the other each would end within the one before, until Python's stack is used up."""
+    world = World()
+    lock = ensureDeferred(hold(world.chat))
+    asked = [ensureDeferred(world.chat.tidy.now()) for _ in range(1000)]
+    assert not any(each.called for each in asked)
+    lock.cancel()
+    world.settle()
+    assert all(each.called for each in asked)
+
+
+async def hold(chat: Chat) -> None:
+    with suppress(CancelledError):
+        async with chat.alone(""):
+            await Deferred()

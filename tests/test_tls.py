@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import re
 import selectors
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 from chatroom.protocols.outlet import BufferedOutlet, DirectOutlet, outlet_for
 
-from .server import ANY_PORT, PATIENCE, SPEAKER_LEFT, Person, Server, numbers, speak, until, warm_up
+from .server import ANY_PORT, PATIENCE, SPEAKER_LEFT, WORDS, Person, Server, numbers, speak, until, warm_up
 
 
 @pytest.fixture(scope="module")
@@ -233,3 +235,54 @@ def test_only_a_plain_socket_is_written_to_directly() -> None:
         TLSMemoryBIOProtocol.__new__(TLSMemoryBIOProtocol),
     ):
         assert isinstance(outlet_for(transport, session, clock), BufferedOutlet)
+
+
+class Farewell:
+    """Somebody over TLS who reads only when told to, and may say farewell in TLS and still read the socket."""
+
+    def __init__(self, server: Server, certificate: Path) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        context = ssl.create_default_context(cafile=certificate)
+        self._tls = context.wrap_bio(self._in, self._out, server_hostname="localhost")
+        self._until_done(self._tls.do_handshake)
+
+    def say(self, words: str) -> None:
+        self._tls.write(words.encode())
+        self.socket.sendall(self._out.read())
+
+    def farewell(self) -> None:
+        """A close_notify (RFC 8446, 6.1), and no waiting for the other side's."""
+        with contextlib.suppress(ssl.SSLWantReadError):
+            self._tls.unwrap()
+        self.socket.sendall(self._out.read())
+
+    def rest(self) -> int:
+        """Bytes until the other side closes."""
+        with self.socket:
+            return sum(map(len, iter(lambda: self.socket.recv(1 << 16), b"")))
+
+    def _until_done(self, step: Callable[[], None]) -> None:
+        while True:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                step()
+                self.socket.sendall(self._out.read())
+                return
+            self.socket.sendall(self._out.read())
+            self._in.write(self.socket.recv(1 << 16))
+
+
+@pytest.mark.process
+def test_who_is_behind_and_says_farewell_in_tls_is_let_go_and_seen_to_leave(tmp_path: Path, certificate: Path) -> None:
+    with secure_server(tmp_path, certificate, "--no-limits") as server:
+        plain = plain_port(server)
+        watcher = Person(server, "watcher", at=plain)
+        speak(server, [watcher], 3000, at=plain)  # 1.2 MB: more than the kernel takes
+        slow = Farewell(server, certificate)
+        slow.say("slow\n/history 3000\n")
+        watcher.expect(r"\* slow joined\r\n")
+        watcher.say("/history 3000")  # asked later, and all of it read: slow's is as far as it gets
+        watcher.expect(rf"\] speaker: 2999 {WORDS}\r\n")
+        slow.farewell()
+        assert slow.rest() > 0
+        watcher.expect(r"\* slow left\r\n")

@@ -156,6 +156,11 @@ class BufferedOutlet(Outlet):
             self._session.held()
 
     def resumeProducing(self) -> None:
+        if getattr(self._transport, "_lostTLSConnection", False):
+            # The other side has said farewell in TLS, and nothing reaches it any more. The transport below closes when its
+            # producer is gone; one that it paused it asks for more instead, and then waits for ever.
+            self._transport.unregisterProducer()
+            return
         if self.full:
             self.full = False
             self._session.drained()
