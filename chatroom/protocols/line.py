@@ -111,7 +111,8 @@ class LineProtocol(LineReceiver):
     def resumeProducing(self) -> None:
         self.paused = False
         self.dataReceived(b"")
-        if self._transport_paused and not self.paused:  # what is here already first, or for each line more would be read
+        # What is here already comes first, or for each line that is taken 64 KiB more would be read.
+        if self._transport_paused and not self.paused:
             self._transport_paused = False
             transport: Any = self.transport
             transport.resumeProducing()
