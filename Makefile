@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 READY := .venv/ready
 
-.PHONY: venv run test lint format types coverage smoke check rights fuzz bench bench-quick bench-login bench-history bench-client bench-metrics soak microbench wheel clean
+.PHONY: venv run test lint format types coverage smoke check rights fuzz bench bench-quick bench-login bench-history bench-client bench-metrics soak microbench screenshots wheel clean
 
 MINUTES := 10
 
@@ -76,7 +76,7 @@ bench-metrics: $(READY)
 
 # People come, talk, stall and vanish for MINUTES; memory, descriptors and latency are to stay as they are.
 soak: $(READY)
-	$(PYTHON) -m soak --minutes $(MINUTES)
+	$(PYTHON) -m soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 # Each step of a line's way by itself, without collecting garbage, which the server does rarely.
 microbench: $(READY)

@@ -117,8 +117,7 @@ class Chat:
         if not self.directory.accounts.started_before:
             self.claim_code = token_hex(CLAIM_CODE_BYTES)
             await self.save_surely([(SERVER_LOG, self.event(Kind.CODE, details={"digest": digest(self.claim_code)}))])
-        self.tidy.soon()  # what the server was stopped before it was done
-        self.tidy.expiring()
+        self.tidy.begin()
 
     async def open_directory(self, storage: Storage) -> None:
         """Take up the server's own log only: enough to look after accounts."""

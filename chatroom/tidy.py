@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from twisted.internet.defer import ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -29,8 +29,11 @@ EXPIRING_PARTS = 24
 """What is kept for less than so many times that is looked for so many times in its time."""
 
 CLOCK_DOUBTED = WEEK
-"""Milliseconds. When the clock is ahead by more of when it was looked last, or at a start of the newest that was said,
-nothing is taken for old until it is looked again: a clock that is wrong for an hour must not have all forgotten."""
+"""Milliseconds. When the clock is further from where it was when it was looked last, or at a start from what the logs tell,
+nothing is taken for old until it has been there for EXPIRING: a clock that is wrong for an hour must not have all forgotten."""
+
+READ_AT_ONCE = 256
+"""Entries of the server's own log that are read at a time to see where the clock was: those of a quiet server's month."""
 
 PRESENCE_DAYS = 1
 """For so long is kept who came and went before the server's last start: programs read on where they were."""
@@ -55,16 +58,26 @@ class Tidy:
         self._server = server
         self.keep(talk_for, addresses_for)
         self._waiting: list[Delayed] = []
+        self._open = False
         self._looked: int | None = None
         """What the clock told when it was looked last for what is too old, and was believed."""
         self._doubted_until: float | None = None
         """By the clock that counts seconds."""
         self._expiring: Delayed | None = None
+        self._following: Deferred[None] | None = None
+        """That which is not begun yet."""
 
     def keep(self, talk_for: int, addresses_for: int) -> None:
         """For how many milliseconds what people said is kept, and where they came from; 0 for ever."""
         self._talk_for = talk_for
         self._addresses_for = addresses_for
+
+    def begin(self) -> None:
+        """The logs are taken up: do what the server was stopped before it was done, and take out what has become too old, now
+        and for as long as the server runs."""
+        self._open = True
+        self.soon()
+        self.expiring()
 
     def stop(self) -> None:
         """What is not begun is left to the next start."""
@@ -77,8 +90,17 @@ class Tidy:
 
     async def now(self) -> None:
         """Take out what is kept of passwords that count no more; the words that were removed or corrected; all that was said
-        in rooms that were closed; of who is no account any more the nickname in all that they said, and their inbox."""
+        in rooms that were closed; of who is no account any more the nickname in all that they said, and their inbox. Who asks
+        while it is under way is served by the next, with all others who do."""
+        following = self._following
+        if following is None:
+            following = self._following = Deferred()
+            ensureDeferred(self._once()).chainDeferred(following)
+        await following
+
+    async def _once(self) -> None:
         async with self._server.alone(""):
+            self._following = None  # who asks from now on may ask for more
             try:
                 await self._do()
             except NotSaved as why:
@@ -100,7 +122,10 @@ class Tidy:
             await self._forget(id, nick)
 
     def expiring(self) -> None:
-        """Take out what has become too old, now and for as long as the server runs."""
+        """Look now for what has become too old, since what is too old may have changed. Before it was begun that is left to
+        the beginning: the logs are not there yet."""
+        if not self._open or self._server.stopping:
+            return
         if self._expiring in self._waiting:
             self._waiting.remove(self._expiring)
             self._expiring.cancel()
@@ -118,7 +143,7 @@ class Tidy:
             self._later(failed, self.expiring)
             return
         if doubted:
-            self._look_again(every)
+            self._look_again(doubted)
             return
         for rules in (server.directory.rules, *(room.rules for room in server.rooms.values())):
             if self._addresses_for:
@@ -129,23 +154,49 @@ class Tidy:
         if not self._server.stopping:
             self._expiring = self._wait(seconds, self.expiring)
 
-    async def _doubts(self, now: int, wait: float) -> bool:
-        """Whether the clock may be wrong; what it tells still so many seconds later is believed."""
-        elapsed = self._server.clock.seconds()
+    async def _doubts(self, now: int, wait: float) -> float:
+        """For how many seconds the clock may still be wrong: what it has told for `wait` is believed."""
+        elapsed, stood = self._server.clock.seconds(), 0.0
         if self._looked is None:
-            logs = [room.log.name for room in self._server.rooms.values()]
-            newest = [await self._server.storage.read(log, limit=1, kinds=HISTORY) for log in logs]
-            self._looked = max((entry.event.time for entries in newest for entry in entries), default=now)
-        if now - self._looked > CLOCK_DOUBTED:
+            self._looked, stood = await self._known(now, wait)
+        if abs(now - self._looked) > CLOCK_DOUBTED:
             if self._doubted_until is None:
-                self._doubted_until = elapsed + wait
+                self._doubted_until = elapsed + wait - stood
                 self._log.warn(
-                    "the clock is far ahead of what was said last: what is too old goes in {hours} h, if it still is then",
-                    hours=round(wait / 3600, 1),
+                    "the clock is {days} days from where it was last: what is too old goes in {hours} h, if it still is then",
+                    days=round(abs(now - self._looked) / DAY),
+                    hours=round((wait - stood) / 3600, 1),
                 )
             if elapsed < self._doubted_until:
-                return True
+                return self._doubted_until - elapsed
         self._looked, self._doubted_until = now, None
+        return 0.0
+
+    async def _known(self, now: int, wait: float) -> tuple[int, float]:
+        """Where the clock was before, by what the logs tell, and for how many seconds it has been where it is now. From one
+        entry of the server's own log to the one before: where its time leaps, or that of this start does, it was set, for
+        better or worse. That of this start itself is as old as now, and tells nothing."""
+        storage, newer, position = self._server.storage, now, None
+        while entries := await storage.read(SERVER_LOG, before=position, limit=READ_AT_ONCE):
+            for entry in reversed(entries):
+                time = entry.event.time
+                if abs(newer - time) > CLOCK_DOUBTED:
+                    talked = await self._talked(now, wait)
+                    return (now, 0.0) if talked else (time, max(0.0, (now - newer) / 1000))
+                if now - time >= wait * 1000:
+                    return now, 0.0
+                newer = time
+            position = entries[0].position
+        return now, 0.0
+
+    async def _talked(self, now: int, wait: float) -> bool:
+        """Whether something was said in the days before, but not only just now: who talks need not come and go."""
+        storage, then = self._server.storage, now - int(wait * 1000)
+        for log in [room.log.name for room in self._server.rooms.values()]:
+            since = await storage.read(log, after=await storage.place(log, then), limit=1, kinds=HISTORY)
+            before = await storage.read(log, before=since[0].position if since else None, limit=1, kinds=HISTORY)
+            if any(abs(then - entry.event.time) <= CLOCK_DOUBTED for entry in before):
+                return True
         return False
 
     async def _expire_now(self, now: int) -> NotSaved | None:
