@@ -29,6 +29,7 @@ from .room import Room
 from .seams import Batch, Clock, Hasher, Login, NotSaved, Repeated, Storage
 from .settings import Settings
 from .tidy import Tidy
+from .turns import Turns
 from .witness import NOBODY, Witness
 
 SAVE_AGAIN = 1.0
@@ -74,7 +75,7 @@ class Chat:
         """What can come back after a lost connection, by what tells it."""
         self.leaving: dict[str, Deferred[None]] = {}
         """Who has left as far as the log does not tell yet, by id."""
-        self._alone: dict[str, DeferredLock] = {}
+        self._alone: dict[str, Turns] = {}
         """Held while something is done with an account or a guest that must not be done twice at once."""
         self.registering: set[str] = set()
         """Names, in both forms, of accounts that are on their way into the log."""
@@ -265,13 +266,13 @@ class Chat:
     @asynccontextmanager
     async def alone(self, id: str) -> AsyncIterator[None]:
         """One after the other, of what is done with one account or guest."""
-        lock = self._alone.setdefault(id, DeferredLock())
-        await lock.acquire()
+        turns = self._alone.setdefault(id, Turns())
+        await turns.take()
         try:
             yield
         finally:
-            lock.release()
-            if not lock.locked:
+            turns.end()
+            if turns.idle:
                 self._alone.pop(id, None)
 
     async def save_surely(self, events: Batch) -> None:

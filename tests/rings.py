@@ -10,6 +10,7 @@ FACTS = ("text", "names", "passwords", "event", "request", "rights", "times", "f
 HEART = (
     "seams",
     "witness",
+    "turns",
     "page",
     "positions",
     "kept",

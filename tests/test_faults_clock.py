@@ -16,6 +16,7 @@ from .server import Person, Server
 from .support import needs
 from .test_amending import Person as SomebodyInText
 from .test_amending import Town, company, past, say
+from .test_moderation import come
 
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 
@@ -139,7 +140,7 @@ def test_a_clock_that_is_years_ahead_at_the_start_has_nothing_forgotten(tmp_path
         server.terminate()
     clock.set("+10y")
     with server, Person(server, "carol"):
-        server.wait_for_line("the clock is far ahead of what was said last")
+        server.wait_for_line("days from where it was last")
         clock.set("+0")
         server.terminate()
     with server, Person(server, "carol") as carol:
@@ -158,6 +159,79 @@ def test_what_is_too_old_goes_when_the_clock_is_right_after_all(tmp_path: Path) 
     town.world.after(EXPIRING - 1)
     assert town.holds("an old secret")
     town.world.after(2)
+    assert not town.holds("an old secret")
+
+
+@pytest.mark.parametrize("hours", [12, 23, 24, 25, 48])
+@pytest.mark.parametrize("scheme", ["memory", "sqlite"])
+def test_on_a_quiet_server_that_restarts_day_by_day_what_is_too_old_goes(
+    tmp_path: Path, scheme: str, hours: int
+) -> None:
+    town = Town(scheme, tmp_path, SomebodyInText, retention=30 * DAY)
+    _, bob, _ = company(town.world)
+    say(bob, "an old secret")
+    started = town.world.clock.seconds()
+    while town.world.clock.seconds() - started < 30 * DAY / 1000:
+        assert town.holds("an old secret")
+        town.world.after(hours * 3600 - 60)
+        town.world.clock.advance(60)  # while it is down
+        town.restart()
+    while town.world.clock.seconds() - started < 33 * DAY / 1000:
+        town.world.after(hours * 3600 - 60)
+        town.world.clock.advance(60)
+        town.restart()
+    assert not town.holds("an old secret")
+
+
+TEN_YEARS = 3650 * DAY / 1000
+
+MINUTES = 600
+
+
+@pytest.mark.parametrize("talk", [False, True])
+@pytest.mark.parametrize(
+    "clocks",
+    [
+        [TEN_YEARS],
+        [TEN_YEARS, TEN_YEARS, TEN_YEARS],  # as one that is started again and again
+        [TEN_YEARS, 0, TEN_YEARS, 0],
+        [TEN_YEARS, TEN_YEARS / 2],
+        [-TEN_YEARS, 0],
+        [-TEN_YEARS, TEN_YEARS, TEN_YEARS],
+    ],
+)
+def test_a_clock_that_is_wrong_at_some_starts_has_nothing_forgotten(
+    tmp_path: Path, clocks: list[float], talk: bool
+) -> None:
+    town = Town("sqlite", tmp_path, SomebodyInText, retention=KEPT)
+    _, bob, _ = company(town.world)
+    say(bob, "a young secret")
+    at = 0.0
+    for wrong in clocks:
+        town.world.clock.rightNow += MINUTES + wrong - at
+        at = wrong
+        town.restart()
+        if talk:
+            say(come(town.world, "bob"), "hello")
+        town.world.after(MINUTES)
+        assert town.holds("a young secret")
+    town.world.clock.rightNow -= at
+    town.restart()
+    town.world.after(2 * EXPIRING)
+    assert town.holds("a young secret")
+
+
+def test_who_only_talks_for_weeks_and_restarts_is_not_doubted(tmp_path: Path) -> None:
+    town = Town("sqlite", tmp_path, SomebodyInText, retention=KEPT)
+    _, bob, _ = company(town.world)
+    say(bob, "an old secret")
+    for _ in range(90):
+        town.world.after(DAY / 1000)
+        say(bob, "hello")
+    town.world.after(60)
+    town.restart()
+    assert town.world.chat.tidy._looked == town.world.chat.told_by_the_clock()
+    town.world.after(EXPIRING / 2)
     assert not town.holds("an old secret")
 
 
