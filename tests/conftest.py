@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import inspect
 import os
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -12,12 +13,20 @@ import pytest
 from hypothesis import settings
 from twisted.logger import globalLogBeginner, globalLogPublisher
 
+from .server import THEIRS
 from .support import LoggedErrors
 
 IN_CI = os.environ.get("CI") == "true"
 
 # What somebody has configured for themselves, or typed, is no test's business.
 os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_STATE_HOME"] = os.devnull
+
+for name in [name for name in os.environ if name.startswith(THEIRS)]:
+    del os.environ[name]
+
+# In the background of a script SIGINT is ignored, and whatever is started there inherits that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Where coverage is measured each step takes long, and no branch may be tried by luck: few examples, the same each time.
 settings.register_profile("coverage", max_examples=10, derandomize=True, database=None, deadline=None)

@@ -216,10 +216,11 @@ def test_an_empty_store_is_not_backed_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.process
-def test_ctrl_c_ends_a_backup_at_once_and_leaves_nothing_behind(store: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("signal", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_ctrl_c_ends_a_backup_at_once_and_leaves_nothing_behind(store: Path, tmp_path: Path, signal: str) -> None:
     """The statement that copies is interrupted, not waited for."""
     program = """if True:
-        import signal
+        import signal, sys
         from chatroom.control.main import main
         from chatroom.storage import sqlite_backup
         sqlite_backup._STEPS = 10
@@ -230,7 +231,7 @@ def test_ctrl_c_ends_a_backup_at_once_and_leaves_nothing_behind(store: Path, tmp
             def execute(self, *what):
                 signal.setitimer(signal.ITIMER_REAL, 0.001)
                 return self.connection.execute(*what)
-        signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+        signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.Signals[sys.argv[1]]))
         sqlite_backup.copied = lambda connection, to: copied(Pressing(connection), to)
         main(["backup", "copy.db"])"""
     with closing(sqlite3.connect(store)) as outsider, outsider:
@@ -238,7 +239,7 @@ def test_ctrl_c_ends_a_backup_at_once_and_leaves_nothing_behind(store: Path, tmp
             "INSERT INTO entries VALUES (2, 0, ?, 'said', 1, ?, 'b', 'n', ?, NULL, NULL)",
             [(number, f"e{number}", "x" * 200) for number in range(1000, 60_000)],
         )
-    done = run([sys.executable, "-c", program], tmp_path)
+    done = run([sys.executable, "-c", program, signal], tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
     assert not {"copy.db", "copy.db.part"} & names(tmp_path)
 
@@ -674,6 +675,58 @@ def test_what_is_wrong_is_told_in_words_that_are_nobodys(store: Path, statement:
     assert "secret" not in str(found)
 
 
+UNREADABLE = [
+    (
+        "UPDATE entries SET nick = CAST(x'ff41' AS TEXT) WHERE text = 'in the log'",
+        r"#lobby: {} 1, the first at position \d+",
+    ),
+    ("UPDATE entries SET text = x'736563726574' WHERE text = 'in the log'", r"#lobby: {} 1, the first at position \d+"),
+    (
+        "UPDATE entries SET nick = CAST(x'c3' AS TEXT), text = CAST(x'a9' AS TEXT)",
+        r".*: {} \d+, the first at position 1",
+    ),
+    ("UPDATE entries SET details = CAST(x'ff41' AS TEXT) WHERE log = 1", r"server: {} \d+, the first at position 1"),
+    ("UPDATE logs SET name = CAST(x'ff41' AS TEXT) WHERE id = 2", "the name of log 2 cannot be read"),
+]
+"""What SQLite takes for text, and no server can read."""
+
+
+@pytest.mark.parametrize(("statement", "words"), UNREADABLE)
+def test_a_text_that_no_server_can_read_is_told_and_no_backup(
+    store: Path, tmp_path: Path, statement: str, words: str
+) -> None:
+    change(store, statement)
+    pattern = words.format("entries whose text cannot be read:")
+    found = check(str(store)).faults
+    assert [line for line in found if re.fullmatch(pattern, line)], found
+    assert not {"\ufffd", "secret"} & {*re.findall("\ufffd|secret", str(found))}
+    with pytest.raises(StorageRefused, match=r"copy\.db\.part is damaged: "):
+        back_up(str(store), str(tmp_path / "copy.db"))
+    assert not {"copy.db", "copy.db.part"} & names(tmp_path)
+
+
+@pytest.mark.process
+def test_a_server_tells_where_it_cannot_read_and_nothing_of_what_stands_there(tmp_path: Path) -> None:
+    as_left_by(3, tmp_path / "chatroom.db")
+    change(tmp_path / "chatroom.db", "UPDATE entries SET nick = CAST(x'736563726574ff' AS TEXT) WHERE log = 1")
+    server = Server(tmp_path).begin()
+    assert server.end() == 1
+    words = "chatroom: --storage: cannot be read: server: the entry at position 1 cannot be read"
+    assert server.stderr.lines == [words]
+    assert "secret" not in str(server.log)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_whatever_is_damaged_a_backup_can_take_its_place(
+    tmp_path: Path, backup: Path, database: bytes, damage: str
+) -> None:
+    where = tmp_path / "there"
+    where.mkdir()
+    (where / "chatroom.db").write_bytes(DAMAGES[damage](database))
+    assert restore(str(where / "chatroom.db"), str(backup), NOW).contents == IN_VERSION_3
+    assert (where / KEPT_AS).read_bytes() == DAMAGES[damage](database)
+
+
 def test_an_entry_that_went_missing_is_noticed_unless_it_was_deleted(store: Path) -> None:
     change(store, "DELETE FROM entries WHERE log = 2 AND position = 3")
     assert check(str(store)).faults == []
@@ -773,11 +826,12 @@ def test_a_certificate_is_made_with_what_is_to_be_known_of_it(tmp_path: Path) ->
     ).stdout  # fmt: skip
     assert fields["fingerprint"] in shown
     assert "DNS:chat.example.org, IP Address:192.0.2.1" in shown
-    assert fields["line"] == "pem:6697:cert=cert.pem:key=key.pem"
+    assert fields["line"] == f"pem:6697:cert={tmp_path}/cert.pem:key={tmp_path}/key.pem"
     assert stat.S_IMODE((tmp_path / "key.pem").stat().st_mode) == 0o600
     code, _, err = told(ctl(tmp_path, "make-cert"))
-    assert (code, err) == (1, "chatroomctl: key.pem is there already; --force replaces it\n")
+    assert (code, err) == (1, f"chatroomctl: {tmp_path}/key.pem is there already; --force replaces it\n")
     done = ctl(tmp_path, "make-cert", "--force")
+    assert "in place of the default line; another --line, say tcp:6000:interface=127.0.0.1, keeps" in done.stdout
     assert f"fingerprint: {fields['fingerprint']}" not in done.stdout
     assert done.returncode == 0
     for wrong, words in (

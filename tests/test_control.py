@@ -76,6 +76,11 @@ def events(storage: Storage, log: str) -> list[Kind]:
 # The command line
 
 
+@pytest.fixture(autouse=True)
+def of_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+
 def test_its_storage_is_the_servers_by_default() -> None:
     (default,) = [option.default for option in OPTIONS if option.name == "storage"]
     assert options.DEFAULT_STORAGE == default == read(["accounts"]).storage
@@ -84,8 +89,15 @@ def test_its_storage_is_the_servers_by_default() -> None:
 def test_the_help_is_the_tables(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match=r"^0$"):
         read(["--help"])
-    parts = [part.splitlines() for part in capsys.readouterr().out.split("\n\n") if part.startswith("commands ")]
-    on_file, running, local = [{tuple(re.split(" {2,}", line.strip())) for line in part[1:]} for part in parts]
+    said = capsys.readouterr().out
+    assert [line for line in said.splitlines() if len(line) > 80] == []
+    parts = [part for part in said.split("\n\n") if part.startswith("commands ")]
+    # Each is a line, or two, of which what is said goes on below itself.
+    lists = [re.sub(r"\n {10,}", "  ", part).splitlines()[1:] for part in parts]
+    listed = [[tuple(re.sub(" {2,}", "  ", line.strip()).split("  ", 1)) for line in lines] for lines in lists]
+    on_file, running, local = [{(usage, does.replace("  ", " ")) for usage, does in lines} for lines in listed]
+    for lines in listed[:2]:
+        assert lines == sorted(lines)
     assert ("accounts", COMMANDS.find("accounts").help) in on_file
     assert ("add-account NAME", COMMANDS.find("add-account").help) in on_file
     assert ("kick NICK [why]", COMMANDS.find("server-kick").help) in running
@@ -116,10 +128,43 @@ def test_a_command_that_the_table_gets_later_is_there_by_itself(capsys: pytest.C
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ([], "required: COMMAND"),
+        (["kick", "--help"], "usage: chatroomctl kick NICK [why]\n\nPut somebody out; they may come back.\n"),
+        (["-h", "server-bans"], "usage: chatroomctl server-bans\n\nShow who is banned or muted,"),
+        (["set-password", "--help"], "The password is read from standard input"),
+        (["backup", "--help"], "options:\n  --force     "),
+    ],
+)
+def test_the_help_of_a_command_is_about_that_alone(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+) -> None:
+    with pytest.raises(SystemExit, match=r"^0$"):
+        read(arguments)
+    said = capsys.readouterr().out
+    assert told in said
+    assert len(said.splitlines()) < 8
+
+
+def test_the_help_is_as_wide_as_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths = []
+    for columns in (72, 120):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        with pytest.raises(SystemExit):
+            read(["--help"])
+        lengths.append(max(map(len, capsys.readouterr().out.splitlines())))
+    assert 60 < lengths[0] <= 72 < 100 < lengths[1] <= 120
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "which command? chatroomctl --help shows them"),
+        (["say"], "no command 'say'; there are "),
+        (["completion", "fish"], "it is chatroomctl completion bash|zsh\n"),
         (["ad-account", "bob"], "no command 'ad-account'; did you mean add-account?"),
         (["xyzzy"], "no command 'xyzzy'; there are "),
-        (["bam", "bob"], "no command 'bam'; did you mean ban?"),
+        (["bann", "bob"], "no command 'bann'; did you mean ban?"),
         (["lockdown"], "it is chatroomctl lockdown on|off\n"),
         (["server-lockdown"], "it is chatroomctl lockdown on|off\n"),
         (["kick"], "it is chatroomctl kick NICK [why]\n"),
@@ -152,6 +197,12 @@ def test_a_wrong_command_line_is_told_and_the_status_is_2(
     said = capsys.readouterr()
     assert told in said.err
     assert said.out == ""
+
+
+def test_a_wrong_use_of_a_command_repeats_the_usage_of_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        read(["kick"])
+    assert capsys.readouterr().err == "chatroomctl: it is chatroomctl kick NICK [why]\n"
 
 
 @pytest.mark.parametrize(
@@ -205,6 +256,13 @@ def test_the_answer_is_shown_and_makes_the_status(
 ) -> None:
     assert main.tell(lines, as_json) == status
     assert capsys.readouterr() == (out, err)
+
+
+def test_the_answer_has_the_name_that_was_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    main.tell([b'{"answer":"server-ban","target":"b\xc3\xb6b"}\n'], as_json=True, typed="ban")
+    assert capsys.readouterr().out == '{"answer":"ban","target":"böb"}\n'
+    assert read(["ban", "bob"]).typed == "ban"
+    assert read(["/server-ban", "bob"]).typed == "server-ban"
 
 
 def test_no_answer_is_a_failure() -> None:
@@ -521,7 +579,7 @@ def test_what_only_a_server_that_runs_can_do_is_refused_without_one(tmp_path: Pa
 @pytest.mark.process
 def test_a_server_does_by_its_short_names_what_it_does_in_the_chat(tmp_path: Path) -> None:
     with Server(tmp_path) as server, Person(server, "alice") as alice, Person(server, "bob") as bob:
-        assert told(ctl(tmp_path, "announce", "tea", "is", "served")) == (0, "", "")
+        assert told(ctl(tmp_path, "announce", "tea", "is", "served")) == (0, "told to 2 people\n", "")
         bob.expect(r"tea is served\r\n")
         assert told(ctl(tmp_path, "rooms")) == (0, "#lobby: 2 people\n", "")
         assert told(ctl(tmp_path, "kick", "bob", "too", "loud")) == (0, "bob is out of this server\n", "")
@@ -752,6 +810,126 @@ def test_who_may_not_read_the_storage_is_told_so(tmp_path: Path) -> None:
         assert done.returncode == 1
         assert re.fullmatch(r"chatroomctl: /.*chatroom\.db.* cannot be opened: Permission denied\n", done.stderr)
         server.terminate()
+
+
+WHAT_TESTS_INHERIT = """
+import os, signal
+import tests.conftest
+from tests.server import ENVIRONMENT
+print([name for name in (*os.environ, *ENVIRONMENT) if name.startswith(("CHATROOM", "NOTIFY", "WATCHDOG", "LISTEN"))])
+print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+"""
+
+
+@pytest.mark.process
+def test_the_store_of_who_runs_the_tests_is_no_tests_business_nor_where_they_are_run(tmp_path: Path) -> None:
+    theirs = "CHATROOM_STORAGE=sqlite:precious.db NOTIFY_SOCKET=@x WATCHDOG_USEC=1 LISTEN_FDS=1"
+    done = in_shell(tmp_path, f"trap '' INT; {theirs} {sys.executable} -c '{WHAT_TESTS_INHERIT}'")
+    assert told(done) == (0, "[]\nTrue\n", "")
+
+
+def in_shell(where: Path, script: str) -> subprocess.CompletedProcess[str]:
+    """`chatroomctl` is ours."""
+    ours = f'chatroomctl() {{ {sys.executable} -m chatroom.control "$@"; }}\n'
+    return run(["bash", "--norc", "-c", ours + script], where)
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        (">/dev/full", "the answer cannot be shown: No space left on device"),
+        (">&-", "the answer cannot be shown: standard output is closed"),
+        ("--json >&-", "the answer cannot be shown: standard output is closed"),
+    ],
+)
+def test_an_output_that_takes_nothing_is_told(tmp_path: Path, output: str, words: str, running: bool) -> None:
+    with Server(tmp_path) as server:
+        if not running:
+            server.terminate()
+        assert told(in_shell(tmp_path, f"chatroomctl accounts {output}")) == (1, "", f"chatroomctl: {words}\n")
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("what", ["--help >/dev/full", "kick 2>/dev/full", "kick 2>&-", "check >/dev/full 2>/dev/full"])
+def test_without_an_output_the_status_tells_it(tmp_path: Path, what: str) -> None:
+    code, out, err = told(in_shell(tmp_path, f"chatroomctl {what}"))
+    assert (code in (1, 2), out, err) == (True, "", "")
+
+
+@pytest.mark.process
+def test_what_cannot_be_done_is_an_object_too(tmp_path: Path) -> None:
+    done = ctl(tmp_path, "accounts", "--json")
+    words = json.loads(done.stdout)["refused"].pop("words")
+    assert json.loads(done.stdout) == {"refused": {"code": "failed", "words": words}}
+    assert (done.returncode, done.stderr) == (1, f"chatroomctl: {words}\n")
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("stopped", [True, False])
+def test_a_tail_tells_whether_its_server_was_stopped_or_is_gone(tmp_path: Path, stopped: bool) -> None:
+    with Server(tmp_path) as server:
+        command = [sys.executable, "-m", "chatroom.control", "tail", "--json"]
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        with subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, **pipes) as tail:
+            assert json.loads(tail.stdout.readline())["answer"] == "tail"
+            if stopped:
+                server.terminate()
+            else:
+                server.kill()
+            gone = "chatroomctl: the server is gone; it did not stop as it should\n"
+            assert (tail.wait(PATIENCE), tail.stderr.read()) == ((0, "") if stopped else (1, gone))
+
+
+@pytest.mark.process
+def test_a_server_that_says_nothing_is_waited_for_so_long(tmp_path: Path) -> None:
+    program = "from chatroom.control import asking, main; asking.ANSWER = 0.2; main.main(['status'])"
+    with Server(tmp_path) as server:
+        os.kill(server.pid, signal.SIGSTOP)
+        done = run([sys.executable, "-c", program], tmp_path)
+        os.kill(server.pid, signal.SIGCONT)
+        words = "the server did not answer within 0.2 seconds; it may still do what was asked"
+        assert told(done) == (1, "", f"chatroomctl: {words}\n")
+
+
+@pytest.mark.process
+def test_what_is_endless_is_waited_for_without_end_once_it_has_begun(tmp_path: Path) -> None:
+    program = "from chatroom.control import asking, main; asking.ANSWER = 2; main.main(['tail', '--json'])"
+    with Server(tmp_path) as server:
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        with subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path, env=ENVIRONMENT, **pipes) as tail:
+            tail.stdout.readline()
+            with pytest.raises(subprocess.TimeoutExpired):
+                tail.wait(3)
+            server.terminate()
+            assert tail.wait(PATIENCE) == 0
+
+
+@pytest.mark.process
+def test_ctrl_c_while_it_comes_into_memory_is_no_error(tmp_path: Path) -> None:
+    program = """if True:
+        import signal, sys
+        class Pressing:
+            def find_spec(self, name, *_):
+                if name == "chatroom.control.asking":
+                    signal.raise_signal(signal.SIGINT)
+        sys.meta_path.insert(0, Pressing())
+        from chatroom.control.start import main
+        main()"""
+    assert told(run([sys.executable, "-c", program], tmp_path)) == (130, "", "")
+
+
+@AS_ROOT
+@pytest.mark.process
+def test_root_leaves_no_lock_that_the_server_of_another_cannot_open(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        server.terminate()
+    lock = tmp_path / "chatroom.db-lock"
+    lock.unlink()
+    os.chown(tmp_path / "chatroom.db", NOBODY, NOBODY)
+    assert told(ctl(tmp_path, "accounts"))[0] == 0
+    assert (lock.stat().st_uid, lock.stat().st_gid) == (NOBODY, NOBODY)
 
 
 @pytest.mark.process

@@ -13,6 +13,7 @@ import pytest
 
 from chatroom.control.completing import LOCALS
 from chatroom.control.table import TABLE, ours
+from chatroom.storage.sqlite_backup import COMPANIONS
 
 from .server import ENVIRONMENT, PATIENCE
 from .support import needs
@@ -51,7 +52,12 @@ LINES = [
 
 @pytest.fixture
 def where(tmp_path: Path) -> Path:
-    for name in ("chat.db", "chat room.db", "other.db"):
+    for name in (
+        "chat.db",
+        "chat room.db",
+        "other.db",
+        *(f"other.db{end}" for end in ("-lock", "-control", *COMPANIONS)),
+    ):
         (tmp_path / name).touch()
     return tmp_path
 

@@ -145,9 +145,15 @@ def test_what_is_there_is_replaced_only_when_that_is_asked_for(tmp_path: Path, t
     assert mode(tmp_path / "k") == 0o600
 
 
+def test_a_name_that_is_given_twice_stands_in_it_once(tmp_path: Path) -> None:
+    make_certificate(tmp_path / "c", tmp_path / "k", ["a.example", "::1", "A.example.", "[::1]"])
+    assert names_of(tmp_path / "c") == ["a.example", "::1"]
+
+
 def test_where_it_cannot_be_written_nothing_is_left(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError) as raised:
         make_certificate(tmp_path / "missing" / "c", tmp_path / "k")
+    assert raised.value.filename == str(tmp_path / "missing" / "c"), "and not one beside it"
     (tmp_path / "directory").mkdir()
     with pytest.raises(IsADirectoryError):
         make_certificate(tmp_path / "directory", tmp_path / "k", replace=True)

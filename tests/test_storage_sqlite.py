@@ -137,6 +137,31 @@ async def test_closing_finishes_what_is_under_way_and_leaves_one_file(opened: Op
 
 
 @bounded()
+@pytest.mark.parametrize("forgotten", [False, True])
+async def test_closing_leaves_one_file_also_where_reading_was_the_last_thing_that_was_done(
+    opened: Open, path: Path, forgotten: bool
+) -> None:
+    storage = opened()
+    if forgotten:  # for which the writer lets go of its connection
+        await storage.append(said("a"))
+        await storage.expire(1, Sort.TALK)
+    await storage.read("#tea", limit=1)
+    await storage.close()
+    assert {file.name for file in path.parent.iterdir()} - {"chat.db-search"} == {"chat.db", "chat.db-lock"}
+
+
+@bounded()
+async def test_what_is_no_text_is_told_by_its_place_and_never_quoted(opened: Open, path: Path) -> None:
+    storage = opened()
+    await storage.append(said("a", "b"))
+    with closing(sqlite3.connect(path)) as outsider, outsider:
+        outsider.execute("UPDATE entries SET text = CAST(x'736563726574ff' AS TEXT) WHERE position = 2")
+    with pytest.raises(sqlite3.DataError, match=r"^#tea: the entry at position 2 cannot be read$") as raised:
+        await storage.read("#tea", limit=10)
+    assert raised.value.__suppress_context__
+
+
+@bounded()
 async def test_a_closed_storage_does_nothing_more(opened: Open) -> None:
     storage = opened()
     await storage.close()

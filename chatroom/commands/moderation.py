@@ -244,7 +244,10 @@ async def invite(session: Session, nick: str, room: Room) -> Answer:
 async def announce(session: Session, text: str) -> Answer:
     """Tell everybody on the server."""
     await telling.announce(session, text)
-    return Answer()
+    if not session.console:  # they hear it themselves
+        return Answer()
+    people = len(session.chat.people)
+    return Answer(f"told to {people} {'person' if people == 1 else 'people'}", {"people": people})
 
 
 @MODERATION.command("report", NICK, Parameter("why", "why", Takes.REST), ROOM)

@@ -1,6 +1,6 @@
 """`python -m chatroom.control`: chatroomctl, where its script is not installed."""
 
-from .main import main
+from .start import main
 
 if __name__ == "__main__":
     main()

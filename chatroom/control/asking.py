@@ -32,13 +32,17 @@ from ..storage.sqlite_file import lock
 from ..table import Ask, Table
 from ..wire.json import JSON
 from .options import request
-from .table import IN_ROOMS, ON_FILE, TABLE
+from .table import ENDLESS, IN_ROOMS, ON_FILE, TABLE
 
 PATIENCE = 5.0
 """Seconds in which a storage may be in use and nobody answer: while a server starts or stops, or another of us is at work."""
 
 LOOK_AGAIN = 0.1
 """Seconds until it is looked again whether somebody does."""
+
+ANSWER = 30.0
+"""Seconds until a server that was reached says something: one whose disk stalls is slower than any other, and one that was
+stopped by a signal never does."""
 
 STAMP_BYTES = 6
 """Random bytes that tell the ids of what is done here from those of all servers."""
@@ -67,7 +71,7 @@ def answers(storage: str, ask: Ask, words: str) -> Iterator[bytes]:
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            return _said_by(connect(control), path, request(ask, words))
+            return _said_by(connect(control), control, path, request(ask, words), ask.name in ENDLESS)
         except OSError as error:
             why = error.strerror or error
         try:
@@ -83,16 +87,34 @@ def answers(storage: str, ask: Ask, words: str) -> Iterator[bytes]:
 # By a server
 
 
-def _said_by(server: socket.socket, path: str, request: bytes) -> Iterator[bytes]:
+def _said_by(server: socket.socket, control: str, path: str, request: bytes, endless: bool) -> Iterator[bytes]:
     with server:
+        server.settimeout(ANSWER)
         try:
+            listening = _inode(control)
             if user_of(server) not in (os.geteuid(), 0, os.stat(path).st_uid):  # others may make files too, say in /tmp
                 raise Failed(f"who answers beside {path} is not its owner, and was asked nothing")
             server.sendall(request + b"\n")
             with server.makefile("rb") as lines:
-                yield from (line for line in lines if line.startswith(b"{") and line.endswith(b"\n"))
+                for line in lines:
+                    if line.startswith(b"{") and line.endswith(b"\n"):
+                        server.settimeout(None if endless else ANSWER)
+                        yield line
+        except TimeoutError:
+            raise Failed(
+                f"the server did not answer within {ANSWER:g} seconds; it may still do what was asked"
+            ) from None
         except OSError as error:
             raise Failed(f"the server ended the connection: {error.strerror}") from None
+    if endless and listening is not None and _inode(control) == listening:  # one that stops removes it first
+        raise Failed("the server is gone; it did not stop as it should")
+
+
+def _inode(path: str) -> int | None:
+    try:
+        return os.stat(path).st_ino
+    except FileNotFoundError:
+        return None
 
 
 # Without one

@@ -24,7 +24,7 @@ def make_cert(options: Namespace) -> Answer:
 
     from ..operations.self_signed import DAYS, make_certificate
 
-    certificate, key = Path(options.cert or CERTIFICATE), Path(options.key or KEY)
+    certificate, key = Path(options.cert or CERTIFICATE).absolute(), Path(options.key or KEY).absolute()
     days = DAYS if options.days is None else options.days
     try:
         fingerprint = make_certificate(certificate, key, options.words, days, replace=bool(options.force))
@@ -43,6 +43,7 @@ def make_cert(options: Namespace) -> Answer:
         f"valid until: {until}",
         f"fingerprint: {fingerprint}",
         f"to use them: --line {line}",
+        "             (in place of the default line; another --line, say tcp:6000:interface=127.0.0.1, keeps a local one)",
     ]
     fields = {"cert": str(certificate), "key": str(key), "until": until, "fingerprint": fingerprint, "line": line}
     return Answer("\n".join(lines), fields)

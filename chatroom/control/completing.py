@@ -10,7 +10,8 @@ from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..request import Answer, Refused
+from ..request import Answer
+from ..storage.sqlite_backup import COMPANIONS
 from ..table import Ask, Parameter
 from .certificate import MAKE_CERT
 from .local import STORE, Flag, Local
@@ -18,6 +19,9 @@ from .table import TABLE, ours
 
 FILES = "FILE"
 """How a parameter is shown that takes a file."""
+
+_COMPANIONS = ("-lock", "-control", *COMPANIONS)
+"""What a server keeps beside its store, by the ends of their names: nobody means these files."""
 
 _EVERYWHERE = ("--storage", "--json", "--help", "--version")
 
@@ -36,8 +40,6 @@ class Completed:
 def completion(options: Namespace) -> Answer:
     """Show a script that completes chatroomctl's commands: source it in the shell."""
     (shell,) = options.words
-    if shell not in _SCRIPTS:
-        raise Refused("no_shell", f"there is no completion for {shell}: it is chatroomctl completion bash|zsh")
     commands = [_completed(name, ask) for name, ask in ours(TABLE).items()]
     commands += [_completed(local.name, local) for local in LOCALS.values()]
     return Answer(_SCRIPTS[shell](commands), {"shell": shell})
@@ -108,8 +110,14 @@ _chatroomctl() {{
     fi
 }}
 _chatroomctl_files() {{
+    local file
     compopt -o filenames 2>/dev/null
-    mapfile -t COMPREPLY < <(compgen -f -- "$current")
+    while IFS= read -r file; do
+        case $file in
+            {companions}) ;;
+            *) COMPREPLY+=("$file") ;;
+        esac
+    done < <(compgen -f -- "$current")
 }}
 complete -F _chatroomctl chatroomctl"""
 
@@ -127,6 +135,7 @@ def _bash(commands: Sequence[Completed]) -> str:
                 places.append(f"            {command.name}:{number}) {words} ;;")
     taking = [flag for flag in flags() if flag.shown]
     return _BASH.format(
+        companions=" | ".join(f"*{end}" for end in _COMPANIONS),
         taking=" | ".join(["--storage", *(flag.name for flag in taking)]),
         files=" | ".join([":", *(flag.name for flag in taking if flag.shown == FILES)]),
         numbers=" | ".join(["--", *(flag.name for flag in taking if flag.shown != FILES)]),
@@ -164,7 +173,10 @@ _chatroomctl() {{
     esac
 }}
 _chatroomctl_storage() {{
-    if compset -P 'sqlite:'; then _files; else compadd -S '' sqlite: ; fi
+    if compset -P 'sqlite:'; then _chatroomctl_files; else compadd -S '' sqlite: ; fi
+}}
+_chatroomctl_files() {{
+    _files -F '({companions})'
 }}
 if [[ $funcstack[1] == _chatroomctl ]]; then _chatroomctl "$@"; else compdef _chatroomctl chatroomctl; fi"""
 
@@ -172,16 +184,17 @@ if [[ $funcstack[1] == _chatroomctl ]]; then _chatroomctl "$@"; else compdef _ch
 def _zsh(commands: Sequence[Completed]) -> str:
     options, places = [], []
     for flag, names in flags().items():
-        takes = "" if not flag.shown else f":{flag.shown}:{'_files' if flag.shown == FILES else ' '}"
+        takes = "" if not flag.shown else f":{flag.shown}:{'_chatroomctl_files' if flag.shown == FILES else ' '}"
         words = f"{flag.name}{'=' if flag.shown else ''}[{', '.join(names)}: {flag.help}]{takes}"
         options.append(f"        {_quoted(words)} \\")
     for command in commands:
         for number, place in enumerate(command.places):
             if place is None:
-                places.append(f"                {command.name}:{number}) _files ;;")
+                places.append(f"                {command.name}:{number}) _chatroomctl_files ;;")
             elif place:
                 places.append(f"                {command.name}:{number}) compadd {' '.join(place)} ;;")
     return _ZSH.format(
+        companions=" ".join(f"*{end}" for end in _COMPANIONS),
         commands="\n".join(f"        {_quoted(f'{command.name}:{command.help}')}" for command in commands),
         flags="\n".join(options),
         places="\n".join(places),

@@ -65,6 +65,8 @@ class Local:
         """What is wrong with so many words; empty for nothing."""
         least = sum(not parameter.optional for parameter in self.parameters)
         right = least <= len(words) and (self.several or len(words) <= len(self.parameters))
+        for word, parameter in zip(words, self.parameters, strict=False):
+            right = right and ("|" not in parameter.shown or word in parameter.shown.split("|"))
         return "" if right else f"it is chatroomctl {self.usage}"
 
     def answers(self, options: Namespace) -> Iterator[bytes]:

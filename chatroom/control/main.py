@@ -6,35 +6,65 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from getpass import getpass
+from types import FrameType
 from typing import Any, NoReturn
 
 from ..auth.portal import PASSWORD_BYTES
+from ..request import Refused
+from ..wire.json import JSON
 from .asking import Failed, answers, expect_file
 from .local import Local
 from .options import read, wants_password
 from .table import ENDLESS, TABLE, in_shell, ours
 
-INTERRUPTED = 130
+INTERRUPTED = 128 + signal.SIGINT
+"""The status after Ctrl-C, as shells have it."""
+
+
+class Unshown(Failed):
+    """Nobody can be shown what there is to show."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """The console script."""
+    """What the console script does, once it is in memory."""
+    _open_what_is_closed()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
     try:
-        sys.exit(_main(arguments))
-    except Failed as failed:
+        status = _main(arguments)
+    except Unshown as failed:
         complain(str(failed))
-    except BrokenPipeError:  # who read our output is gone; what is left in the buffer must not fail again at the end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        status = 1
+    except BrokenPipeError:  # who read our output is gone
+        status = 1
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-    sys.exit(1)
+        status = INTERRUPTED
+    sys.exit(_flushed(status))
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    options = read(arguments)
+    try:
+        options = read(arguments)
+    except SystemExit as ended:  # the help was shown, or the command line was wrong
+        return int(ended.code or 0)
+    try:
+        return _do(options)
+    except Unshown:
+        raise
+    except Failed as failed:
+        if options.json:
+            _show(JSON.refuse(Refused("failed", str(failed)), "").decode().rstrip("\n"))
+        complain(str(failed))
+        return 1
+
+
+def _do(options: Namespace) -> int:
     command = options.command
     if isinstance(command, Local):
         return tell(command.answers(options), options.json)
@@ -42,7 +72,32 @@ def _main(arguments: Sequence[str] | None) -> int:
     words = options.words
     if wants_password(command):
         words = f"{words} {password()}"
-    return tell(answers(options.storage, command, words), options.json, endless=command.name in ENDLESS)
+    said = answers(options.storage, command, words)
+    return tell(said, options.json, endless=command.name in ENDLESS, typed=options.typed)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """As Ctrl-C does: what is half done is taken back."""
+    raise KeyboardInterrupt
+
+
+def _open_what_is_closed() -> None:
+    """Or the next file to be opened takes the place of standard output, and is written to."""
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(opened)
+
+
+def _flushed(status: int) -> int:
+    """What is left in the buffers of an output that takes nothing must not fail once more at the end."""
+    for file, number in ((sys.stdout, 1), (sys.stderr, 2)):
+        try:
+            if file is not None:
+                file.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+            status = status or 1
+    return status
 
 
 def password() -> str:
@@ -73,13 +128,18 @@ def _typed() -> str:
     return typed
 
 
-def tell(answers: Iterable[bytes], as_json: bool, *, endless: bool = False) -> int:
-    """Show what comes, up to the answer, or what is endless, up to its end; the status that goes with it."""
+def tell(answers: Iterable[bytes], as_json: bool, *, endless: bool = False, typed: str = "") -> int:
+    """Show what comes, up to the answer, or what is endless, up to its end; the status that goes with it. `typed`: the name by
+    which it was asked for, under which it is answered."""
     answered = False
     for line in answers:
         said: dict[str, Any] = json.loads(line)
+        shown = line.decode().rstrip("\n")
+        if typed and said.get("answer", typed) != typed:
+            said["answer"] = typed
+            shown = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
         if as_json or (endless and "event" in said):
-            _show(line.decode().rstrip("\n"))
+            _show(shown)
         match said:
             case {"refused": {"words": words}}:
                 complain(in_shell(words, ours(TABLE)))
@@ -98,10 +158,22 @@ def tell(answers: Iterable[bytes], as_json: bool, *, endless: bool = False) -> i
 
 
 def _show(words: str) -> None:
-    if words:
+    if not words:
+        return
+    if sys.stdout is None:
+        raise Unshown("the answer cannot be shown: standard output is closed")
+    try:
         sys.stdout.write(f"{words}\n")
         sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Unshown(f"the answer cannot be shown: {error.strerror}") from None
 
 
 def complain(words: str) -> None:
-    sys.stderr.write(f"chatroomctl: {words}\n")
+    if sys.stderr is not None:
+        try:
+            sys.stderr.write(f"chatroomctl: {words}\n")
+        except OSError:  # nobody can be told; the status tells it
+            return

@@ -7,9 +7,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from shutil import get_terminal_size
+from textwrap import fill, wrap
+from typing import NoReturn
 
 from .. import __version__
 from ..request import Command, Refused
@@ -25,73 +29,86 @@ DEFAULT_STORAGE = "sqlite:chatroom.db"
 PASSWORD = "password"
 """The field that is never given on the command line."""
 
-DESCRIPTION = """\
-Look after a chatroom server at the machine on which it runs; after its accounts, its bans and its store also while it does
-not.
-"""
+DESCRIPTION = """Look after a chatroom server at the machine on which it runs; after its accounts, its bans and its store also \
+while it does not."""
 
-EPILOG = """\
-commands of a server, which are done on its file while none runs:
-{on_file}
+ON_FILE_TITLE = "commands of a server, which are done on its file while none runs:"
+RUNNING_TITLE = "commands of a server that runs:"
+LOCAL_TITLE = "commands for files, done here:"
 
-commands of a server that runs:
-{running}
+NOTES = """A password is read from standard input, as one line, or typed unseen. It is no argument, since the list of \
+processes and the shell's history would show it. The status is 0 when it is done, 1 when not, 2 for a wrong command line. \
+chatroomctl COMMAND --help shows that command only."""
 
-commands for files, done here:
-{local}
-
-A password is read from standard input, as one line, or typed unseen. It is no argument, since the list of processes and the
-shell's history would show it. The status is 0 when it is done, 1 when not, 2 for a wrong command line.
-
+EXAMPLES = """\
 examples:
   chatroomctl add-account alice
   chatroomctl ban account:mallory 7d no more advertising
-  chatroomctl --storage sqlite:/srv/chat/chatroom.db set-password alice < password-file
+  chatroomctl set-password alice < password-file
   chatroomctl accounts --json | jq -r '.accounts[].nick'
   chatroomctl backup "/var/backups/chatroom-$(date +%F).db"
 """
 
+USAGE = "chatroomctl [--storage STORAGE] [--json] COMMAND [WORD ...]"
+
+_INDENT = " " * 32
+"""Of what a command does: it stands beside the usage, and below it where that is longer."""
+
 
 def read(arguments: Sequence[str] | None = None, table: Table = TABLE) -> argparse.Namespace:
-    """What was chosen: `command`, an Ask or a Local, with its `words`, which are one text for an Ask, `storage`, `json` and the
-    options of the Locals; exits with words, and status 2 for what is wrong."""
+    """What was chosen: `command`, an Ask or a Local, as it was `typed`, with its `words`, which are one text for an Ask,
+    `storage`, `json` and the options of the Locals; exits with words, and status 2 for what is wrong."""
     asks = ours(table)
     parser = _parser(asks)
     options = parser.parse_intermixed_args(arguments)
+    if options.help:
+        shown = _help_of(options.command, asks) if options.command else parser.format_help()
+        sys.stdout.write(shown)
+        parser.exit()
+    if options.command is None:
+        parser.error("which command? chatroomctl --help shows them")
     for flag, names in flags().items():
-        if getattr(options, _field(flag.name)) is not None and options.command.name not in names:
-            parser.error(f"{flag.name} goes with chatroomctl {' or '.join(names)}")
+        if getattr(options, _field(flag.name)) is not None and options.command[1].name not in names:
+            _complain(parser, f"{flag.name} goes with chatroomctl {' or '.join(names)}")
+    options.typed, options.command = options.command
     if isinstance(options.command, Local):
         fault = options.command.fault(options.words)
     else:
         options.words = " ".join(options.words)
         fault = _fault(options.command, options.words, asks)
     if fault:
-        parser.error(fault)
+        _complain(parser, fault)
     return options
+
+
+def _complain(parser: argparse.ArgumentParser, fault: str) -> NoReturn:
+    """Of a command that is known: then the usage of all others is in the way."""
+    parser.exit(2, f"chatroomctl: {fault}\n")
 
 
 def _parser(asks: Mapping[str, Ask]) -> argparse.ArgumentParser:
     known: dict[str, Ask | Local] = {**asks, **LOCALS}
     old = {ask.name: ask for ask in asks.values()}
 
-    def command(name: str) -> Ask | Local:
+    def command(name: str) -> tuple[str, Ask | Local]:
         name = name.removeprefix("/")
         found = known.get(name) or old.get(name)
         if found is None:
-            near = get_close_matches(name, known, n=1, cutoff=0.5)
+            near = get_close_matches(name, known, n=1, cutoff=0.7)
             meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
             raise argparse.ArgumentTypeError(f"no command {name!r}; {meant}")
-        return found
+        return name, found
 
     parser = argparse.ArgumentParser(
         "chatroomctl",
-        description=DESCRIPTION,
+        usage=USAGE,
+        add_help=False,
+        description=_filled(DESCRIPTION),
         epilog=_epilog(asks),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("command", type=command, metavar="COMMAND", help="what to do: one of those below")
+    parser.add_argument("command", nargs="?", type=command, metavar="COMMAND", help="what to do: one of those below")
     parser.add_argument("words", nargs="*", default=[], metavar="WORD", help="what the command takes, in order")
     parser.add_argument(
         "--storage",
@@ -100,6 +117,7 @@ def _parser(asks: Mapping[str, Ask]) -> argparse.ArgumentParser:
         help=f"that of the server (CHATROOM_STORAGE, or {DEFAULT_STORAGE})",
     )
     parser.add_argument("--json", action="store_true", help="show the answer as one line of JSON")
+    parser.add_argument("-h", "--help", action="store_true", help="show this, or what COMMAND does")
     parser.add_argument("--version", action="version", version=f"chatroomctl {__version__}")
     for flag, names in flags().items():
         words = f"{', '.join(names)}: {flag.help}"
@@ -111,14 +129,42 @@ def _parser(asks: Mapping[str, Ask]) -> argparse.ArgumentParser:
 
 
 def _epilog(asks: Mapping[str, Ask]) -> str:
-    usages = {name: _usage(name, ask) for name, ask in asks.items()}
-    width = max(map(len, [*usages.values(), *(local.usage for local in LOCALS.values())]))
-    shown = {name: f"  {usages[name]:{width}}  {ask.help}" for name, ask in asks.items()}
-    return EPILOG.format(
-        on_file="\n".join(line for name, line in shown.items() if asks[name].name in ON_FILE),
-        running="\n".join(line for name, line in shown.items() if asks[name].name not in ON_FILE),
-        local="\n".join(f"  {local.usage:{width}}  {local.help}" for local in LOCALS.values()),
-    )
+    shown = {name: _line(_usage(name, asks[name]), asks[name].help) for name in sorted(asks)}
+    on_file = [line for name, line in shown.items() if asks[name].name in ON_FILE]
+    running = [line for name, line in shown.items() if asks[name].name not in ON_FILE]
+    local = [_line(local.usage, local.help) for local in LOCALS.values()]
+    groups = ((ON_FILE_TITLE, on_file), (RUNNING_TITLE, running), (LOCAL_TITLE, local))
+    return "\n\n".join([*("\n".join([title, *lines]) for title, lines in groups), _filled(NOTES), EXAMPLES])
+
+
+def _help_of(chosen: tuple[str, Ask | Local], asks: Mapping[str, Ask]) -> str:
+    typed, command = chosen
+    usage = command.usage if isinstance(command, Local) else _usage(typed, command)
+    parts = [f"usage: chatroomctl {usage}", _filled(command.help)]
+    if wants_password(command):
+        parts.append(_filled("The password is read from standard input, as one line, or typed unseen."))
+    if isinstance(command, Local) and command.flags:
+        shown = [_line(f"{flag.name} {flag.shown}".rstrip(), flag.help) for flag in command.flags]
+        parts.append("\n".join(["options:", *shown]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _columns() -> int:
+    return get_terminal_size().columns - 2
+
+
+def _filled(words: str) -> str:
+    return fill(words, _columns())
+
+
+def _line(usage: str, words: str) -> str:
+    """A command and what it does, in as many lines as the terminal needs."""
+    lines = wrap(words, max(_columns() - len(_INDENT), len(_INDENT)))
+    first = f"  {usage:{len(_INDENT) - 4}}  "
+    if len(first) == len(_INDENT):
+        return first + f"\n{_INDENT}".join(lines)
+    shown = fill(usage, _columns(), initial_indent="  ", subsequent_indent="      ")
+    return f"\n{_INDENT}".join([shown, *lines])
 
 
 def wants_password(command: Ask | Local) -> bool:

@@ -67,7 +67,7 @@ def make_certificate(
     if not 0 < days <= DAYS_MOST:
         raise ValueError(f"{days} days: from 1 to {DAYS_MOST}")
     private = ec.generate_private_key(ec.SECP256R1())
-    made = _signed(private, [_general_name(name) for name in names or own_names()], days)
+    made = _signed(private, [*dict.fromkeys(map(_general_name, names or own_names()))], days)
     key_pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     certificate_pem = made.public_bytes(Encoding.PEM)
     if certificate == key:
@@ -127,15 +127,25 @@ def _write(files: Sequence[tuple[Path, bytes, int]], replace: bool) -> None:
         placed: list[Path] = []
         try:
             for temporary, (path, _, _) in zip(written, files, strict=True):
-                if replace:
-                    os.replace(temporary, path)
-                else:
-                    os.link(temporary, path)  # unlike a rename, it fails where somebody was faster
-                    placed.append(path)
+                with _named(path):
+                    if replace:
+                        os.replace(temporary, path)
+                    else:
+                        os.link(temporary, path)  # unlike a rename, it fails where somebody was faster
+                        placed.append(path)
         except BaseException:
             for path in placed:
                 path.unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """What fails is about this file, and not the one beside it that nobody asked for."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 @contextmanager
@@ -145,12 +155,13 @@ def _beside(files: Sequence[tuple[Path, bytes, int]]) -> Iterator[list[Path]]:
     try:
         for path, content, mode in files:
             temporary = path.with_name(f".{path.name}.{token_hex(4)}")
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-            written.append(temporary)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(descriptor)
+            with _named(path):
+                descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+                written.append(temporary)
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(descriptor)
         yield written
     finally:
         for temporary in written:

@@ -22,6 +22,7 @@ from .repeats import News
 from .sqlite_file import DatabaseFile
 from .sqlite_index import Index, Slices
 from .sqlite_search import Search, look, written
+from .sqlite_writer import trouble
 
 T = TypeVar("T")
 
@@ -135,7 +136,7 @@ class Searching:
             with closing(self._file.reader()) as connection:
                 return self._some(written(connection, by, after, limit), limit)
         except sqlite3.Error as error:
-            raise NotSaved(str(error)) from error
+            raise NotSaved(trouble(error)) from None
 
     def _some(self, hits: Iterator[list[Hit]], limit: int) -> list[Hit]:
         found: list[Hit] = []

@@ -21,6 +21,7 @@ from ..threads import Threads
 from .followers import Committed, Followers, numbered
 from .repeats import News
 from .searching import Searching
+from .sqlite_contents import unreadable_in
 from .sqlite_file import DatabaseFile, Durability
 from .sqlite_redaction import Redaction
 from .sqlite_schema import HIGHEST, PLACE, SORTS, entries, select
@@ -189,7 +190,14 @@ class SqliteStorage:
     # In the reader's thread
 
     def _read(self, statement: str, values: Mapping[str, object], newest: bool) -> list[Entry]:
-        (rows,) = self._one(statement, values)
+        try:
+            (rows,) = self._one(statement, values)
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) != sqlite3.SQLITE_ERROR:
+                raise
+            # No text, or no JSON. SQLite's words quote what somebody said, and these stand in the server's log.
+            assert self._reader is not None
+            raise sqlite3.DataError(unreadable_in(self._reader, str(values["log"]))) from None
         found = entries(rows)
         return found[::-1] if newest else found
 

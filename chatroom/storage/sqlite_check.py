@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..event import Kind
 from .refused import StorageRefused
-from .sqlite_contents import Contents, contents, expect_ours, faults, looking_at
+from .sqlite_contents import Contents, contents, expect_ours, faults, looking_at, unreadable
 from .sqlite_index_schema import INDEX_VERSION
 from .sqlite_schema import SCHEMA, SORTS
 
@@ -47,11 +47,11 @@ def check(path: str) -> Checked:
     with looking_at(path) as connection:
         version = expect_ours(connection, path)
         connection.execute("BEGIN")  # so that all of it is of one moment
-        found = faults(connection) or [*_missing(connection)]
+        found = faults(connection) or [*_missing(connection)] or [*unreadable(connection)]
         if found:  # what lies in such a file cannot be told
             return Checked(found, None)
         found = [*_wrong(connection), *_of_index(f"{path}-search")]
-        return Checked(found, contents(connection, version))
+        return Checked(found, None if found else contents(connection, version))
 
 
 def _missing(connection: sqlite3.Connection) -> Iterator[str]:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from ..event import HISTORY, Kind, Sort
 from .refused import StorageRefused
-from .sqlite_file import MAGIC, version_of
+from .sqlite_file import MAGIC, UNREADABLE, version_of
 from .sqlite_schema import SORTS
 
 FAULTS_MOST = 10
@@ -40,6 +40,12 @@ _MESSAGES = f"""SELECT count(*) FILTER (WHERE kind <> '{Kind.PRIVATE.value}')
     + count(DISTINCT iif(kind = '{Kind.PRIVATE.value}', eid, NULL))
     FROM entries WHERE sort = {SORTS[Sort.TALK]} AND kind IN ({_TALK}) AND text <> ''"""
 # What was sent in private stands in the logs of both; what was removed has no words any more.
+
+
+_TEXT_COLUMNS = ("kind", "eid", "by", "nick", "text", "details", "id")
+_TEXTS = f"""SELECT log, position, 'blob' NOT IN ({", ".join(f"typeof({name})" for name in _TEXT_COLUMNS)}),
+    CAST({" || char(10) || ".join(f"ifnull({name}, '')" for name in _TEXT_COLUMNS)} AS BLOB) FROM entries"""
+# Between two lines' ends no half of a character is made whole by its neighbour.
 
 
 class Contents(NamedTuple):
@@ -68,6 +74,8 @@ def looking_at(path: str, *, briefly: bool = False) -> Iterator[sqlite3.Connecti
         raise StorageRefused(f"{path} cannot be read: {error.strerror}") from error
     except sqlite3.DatabaseError as error:
         raise StorageRefused(f"{path} {told(error)}") from error
+    except UnicodeDecodeError as error:
+        raise StorageRefused(f"{path} {UNREADABLE}") from error
 
 
 def told(error: sqlite3.Error) -> str:
@@ -99,7 +107,44 @@ def expect_sound(connection: sqlite3.Connection, path: str) -> Contents:
     version = expect_ours(connection, path)
     if found := faults(connection):
         raise StorageRefused(f"{path} is damaged: {found[0]}")
+    for words in unreadable(connection):
+        raise StorageRefused(f"{path} is damaged: {words}")
     return contents(connection, version)
+
+
+def unreadable(connection: sqlite3.Connection) -> Iterator[str]:
+    """In words, those logs in which something stands that no server can read: SQLite takes any bytes for text."""
+    names: dict[int, str] = {}
+    for log, kind, name in connection.execute("SELECT id, typeof(name), CAST(name AS BLOB) FROM logs"):
+        if kind == "text" and is_text(name):
+            names[log] = name.decode()
+        else:
+            yield f"the name of log {log} cannot be read"
+    found: dict[int, tuple[int, object]] = {}
+    for log, position, known, texts in connection.execute(_TEXTS):
+        if not (known and is_text(texts)):
+            count, first = found.get(log, (0, position))
+            found[log] = count + 1, first
+    for log, (count, first) in found.items():
+        yield f"{names.get(log, f'log {log}')}: entries whose text cannot be read: {count}, the first at position {first}"
+
+
+def unreadable_in(connection: sqlite3.Connection, log: str) -> str:
+    """Which entry of a log no server can read, in words that quote nothing of it."""
+    within = f"{_TEXTS} WHERE log = (SELECT id FROM logs WHERE name = ?) ORDER BY position"
+    for _, position, known, texts in connection.execute(within, (log,)):
+        if not (known and is_text(texts)):
+            return f"{log}: the entry at position {position} cannot be read"
+    return f"{log}: an entry cannot be read"
+
+
+def is_text(written: bytes) -> bool:
+    """As Python decodes what SQLite hands out."""
+    try:
+        written.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def contents(connection: sqlite3.Connection, version: int) -> Contents:

@@ -10,7 +10,7 @@ import fcntl
 import os
 import sqlite3
 import stat
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Literal
 from urllib.parse import quote
 
@@ -27,6 +27,9 @@ MODE = 0o600
 """What people wrote to each other is nobody else's to read."""
 
 MAGIC = b"SQLite format 3\0"
+
+UNREADABLE = "is damaged: its tables cannot be read"
+"""Said where SQLite's own message quotes a damaged schema: sqlite3 cannot decode it, and raises UnicodeDecodeError."""
 
 _BUSY_SECONDS = 5.0
 """How long to wait while another program, say an operator's sqlite3 shell, holds the file's write lock."""
@@ -56,6 +59,9 @@ class DatabaseFile:
         except sqlite3.Error as error:
             self.release()
             raise StorageRefused(f"{self.path} cannot be used as a database: {error}") from error
+        except UnicodeDecodeError as error:
+            self.release()
+            raise StorageRefused(f"{self.path} {UNREADABLE}") from error
         except OSError as error:
             self.release()
             raise StorageRefused(f"{self.path} cannot be opened: {error.strerror}") from error
@@ -128,14 +134,30 @@ def version_of(connection: sqlite3.Connection, path: str) -> int | None:
     return int(version)
 
 
+def owner(path: str) -> tuple[int, int]:
+    """User and group to whom what is made beside this store belongs: root looks after those of others. The owner of the store,
+    or where there is none yet, of its directory; raises OSError."""
+    if os.geteuid() != 0:
+        return os.geteuid(), os.getegid()
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        found = os.stat(os.path.dirname(path) or ".")
+    return found.st_uid, found.st_gid
+
+
 def lock(path: str) -> int:
-    """Held for life; the kernel lets go of it however that ends. The lock file stays: removing it would be a race."""
+    """Held for life; the kernel lets go of it however that ends. The lock file stays: removing it would be a race. It belongs
+    to whom the store belongs, or its server could not open it."""
     try:
         held = os.open(f"{path}-lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, MODE)
     except OSError as error:
         raise StorageRefused(f"{path}-lock cannot be opened: {error.strerror}") from error
     try:
         os.fchmod(held, MODE)
+        if os.geteuid() == 0:
+            with suppress(PermissionError):  # a root that may not give files away, say in a container, keeps its own
+                os.fchown(held, *owner(path))
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(held)

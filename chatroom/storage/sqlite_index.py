@@ -32,7 +32,7 @@ from .sqlite_index_schema import (
     STALE_EXPIRED,
 )  # fmt: skip
 from .sqlite_scrub import scrub
-from .sqlite_writer import WORDS
+from .sqlite_writer import WORDS, code_of, trouble
 
 T = TypeVar("T")
 
@@ -67,9 +67,9 @@ class Index:
         then it is perhaps the store itself."""
         try:
             return work(self._opened())
-        except (sqlite3.Error, OSError, StorageRefused) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError, StorageRefused) as error:
             self.let_go()
-            if _code(error) == sqlite3.SQLITE_ERROR:  # ours
+            if code_of(error) == sqlite3.SQLITE_ERROR:  # ours
                 raise
             if _is_damage(error) and not self._thrown_away:
                 self._throw_away(error)
@@ -93,9 +93,9 @@ class Index:
         """Forget the next slice; tells whether there was one. When that fails all goes: it is made anew from the store."""
         try:
             return next(slices, self) is None
-        except (sqlite3.Error, OSError, StorageRefused, NotSaved) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError, StorageRefused, NotSaved) as error:
             self.let_go()
-            if _code(error) == sqlite3.SQLITE_ERROR:
+            if code_of(error) == sqlite3.SQLITE_ERROR:
                 raise
             if self._closing:
                 raise self._not_saved(error) from error
@@ -233,14 +233,11 @@ class Index:
         if self._closing:
             return NotSaved("the storage is closed")
         if isinstance(error, sqlite3.Error):
-            return NotSaved(WORDS.get(_code(error), str(error)))
+            return NotSaved(trouble(error))
+        if isinstance(error, UnicodeDecodeError):  # sqlite3 cannot decode what SQLite says of a damaged schema
+            return NotSaved(WORDS[sqlite3.SQLITE_CORRUPT])
         return NotSaved(f"{self.path} cannot be used: {error}")
 
 
 def _is_damage(error: Exception) -> bool:
-    return isinstance(error, StorageRefused) or _code(error) in _DAMAGE
-
-
-def _code(error: Exception) -> int:
-    """What SQLite calls it; 0 for what is none of its errors."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return isinstance(error, StorageRefused | UnicodeDecodeError) or code_of(error) in _DAMAGE

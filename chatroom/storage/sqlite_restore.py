@@ -14,7 +14,7 @@ from typing import NamedTuple
 from .refused import InUse, StorageRefused
 from .sqlite_backup import COMPANIONS, Whole, copied, sync_directory
 from .sqlite_contents import Contents, expect_sound, faults, looking_at, told
-from .sqlite_file import MODE, lock
+from .sqlite_file import MODE, UNREADABLE, lock, owner
 
 _BUSY_SECONDS = 5.0
 """How long to wait for a program that has the store open and is about to end."""
@@ -38,8 +38,9 @@ def restore(store: str, backup: str, now: float) -> Restored:
     with looking_at(backup) as connection:
         expect_sound(connection, backup)
         try:
-            owner = _owner(store)
-            with _locked(store, owner), Whole(store, owner) as new:
+            if not os.path.isdir(os.path.dirname(store)):
+                raise StorageRefused(f"there is no {os.path.dirname(store)}")
+            with _locked(store), Whole(store, owner(store)) as new:
                 contents = copied(connection, new)
                 kept = _keep(store, now)
                 # Not after the new store is there: SQLite would take the log of the old one for its own.
@@ -53,24 +54,13 @@ def restore(store: str, backup: str, now: float) -> Restored:
     return Restored(contents, kept)
 
 
-def _owner(store: str) -> tuple[int, int]:
-    """Of the store, or where there is none yet, of its directory: root restores for others."""
-    for path in (store, os.path.dirname(store)):
-        with suppress(FileNotFoundError):
-            found = os.stat(path)
-            return (found.st_uid, found.st_gid) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
-    raise StorageRefused(f"there is no {os.path.dirname(store)}")
-
-
 @contextmanager
-def _locked(store: str, owner: tuple[int, int]) -> Iterator[None]:
+def _locked(store: str) -> Iterator[None]:
     try:
         held = lock(store)
     except InUse:
         raise InUse(f"{store} is in use: stop its server first") from None
     try:
-        if os.geteuid() == 0:
-            os.fchown(held, *owner)
         yield
     finally:
         os.close(held)
@@ -111,3 +101,5 @@ def _take_log_in(store: str) -> None:
             connection.execute("PRAGMA journal_mode = DELETE").fetchone()
     except sqlite3.Error as error:
         raise StorageRefused(f"{store} {told(error)}") from error
+    except UnicodeDecodeError as error:
+        raise StorageRefused(f"{store} {UNREADABLE}") from error

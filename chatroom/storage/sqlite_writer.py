@@ -5,6 +5,7 @@ Knows nothing of followers or Deferreds.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -40,6 +41,17 @@ _EVENTS_FAULT = (sqlite3.InterfaceError, sqlite3.ProgrammingError, sqlite3.DataE
 """What sqlite3 raises for values that it cannot take; all else is the disk's or the database's trouble."""
 
 
+def trouble(error: sqlite3.Error) -> str:
+    """In words that quote nothing of what is kept, as those do that sqlite3 has for what is no text."""
+    code = code_of(error)
+    return WORDS.get(code, str(error)) if code else "what is in the database cannot be read"
+
+
+def code_of(error: Exception) -> int:
+    """What SQLite calls it; 0 for what is none of its errors."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
 class Writer:
     """Numbers entries and commits them, a batch at a time."""
 
@@ -61,9 +73,9 @@ class Writer:
             self._roll_back()
             if not isinstance(error, sqlite3.Error) or isinstance(error, _EVENTS_FAULT):
                 raise
-            code = error.sqlite_errorcode & 0xFF
+            code = code_of(error)
             # Rolled back; but when a sync failed, the commit may be on the disk all the same, and count after a crash.
-            raise NotSaved(WORDS.get(code, str(error)), certain=code != sqlite3.SQLITE_IOERR) from error
+            raise NotSaved(trouble(error), certain=code != sqlite3.SQLITE_IOERR) from error
 
     def last(self, log: str) -> int:
         """The position of the newest entry; 0 when there was none."""
@@ -71,9 +83,11 @@ class Writer:
         return 0 if known is None else int(known[1])
 
     def close(self) -> None:
-        if self._connection is not None:
-            with closing(self._connection):
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        """The last connection of all: only one that may write takes the write-ahead log with it, also where nothing was
+        written since readers made one."""
+        if self._connection is not None or os.path.exists(f"{self._file.path}-wal"):
+            with closing(self.opened()) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def let_go(self) -> None:
         """Of the connection, and with it of all pages that it remembers; the next to be asked for is a new one."""
