@@ -40,8 +40,9 @@ BUILT_IN = ("tcp", "unix", "ssl")
 OTHER_PROGRAMS = frozenset({
     "nodaemon", "pidfile", "no-cache-dir", "no-deps", "wheel-dir", "from", "chown", "interval", "timeout", "start-period",
     "force", "quiet", "help", "now", "grep", "build", "cert", "key", "system", "standalone", "deploy-hook",
+    "tags", "always", "output",
 })  # fmt: skip
-"""Options of apt, certbot, docker, systemctl, chatroomctl's commands and others."""
+"""Options of apt, certbot, docker, git, systemctl, chatroomctl's commands and others."""
 
 
 def pages() -> list[Path]:
@@ -114,10 +115,79 @@ def test_the_server_is_started_and_asked_with_options_that_it_has() -> None:
     program, *arguments = shlex.split(reload)
     assert program == f"{INSTALLED}chatroomctl"
     assert read(arguments).storage == parsed["storage"]
-    backup, _ = settings("chatroom-backup.service", "ExecStart")
+    _, backup = settings("chatroom-backup.service", "ExecStart")
     program, *arguments = shlex.split(shlex.split(backup)[2].replace("$$(date +%%F)", "today"))
     assert program == f"{INSTALLED}chatroomctl"
     assert read(arguments).storage == parsed["storage"]
+    wrapper = (DEPLOY / "chatroomctl").read_text("utf-8").splitlines()[-1]
+    _, program, *arguments = shlex.split(wrapper.replace('"$@"', "status"))
+    assert program == f"{INSTALLED}chatroomctl"
+    assert read(arguments).storage == parsed["storage"]
+
+
+@pytest.mark.process
+def test_a_backup_first_takes_away_what_is_too_old_or_unfinished_and_never_the_newest(tmp_path: Path) -> None:
+    first, _ = settings("chatroom-backup.service", "ExecStart")
+    command = shlex.split(first.replace("/var/lib/chatroom-backup", str(tmp_path)))
+    assert subprocess.run(command, capture_output=True, check=True).stderr == b""  # on the first day
+    days = [f"chatroom-2025-10-{day}.db" for day in range(10, 30)]
+    others = ["chatroom-before-upgrade.db", "notes"]
+    parts = [f"{days[-1]}.part", f"{days[-1]}.part-journal"]
+    for name in (*days, *others, *parts):
+        (tmp_path / name).touch()
+    for _ in range(2):
+        subprocess.run(command, check=True)
+        assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*days[-13:], *others])
+
+
+def test_the_server_refuses_before_it_has_no_memory_left() -> None:
+    (limit,) = settings("chatroom.service", "LimitAS")
+    assert re.fullmatch(r"\d+G", limit)
+
+
+@pytest.mark.process
+def test_what_is_installed_is_what_is_committed_in_a_directory_of_its_own(tmp_path: Path) -> None:
+    """But for pip, in whose place something notes what it is given."""
+    clone, programs = tmp_path / "clone", tmp_path / "bin"
+    for directory in (clone / "deploy", clone / "build" / "lib", programs):
+        directory.mkdir(parents=True)
+    (clone / "build" / "lib" / "zombie.py").touch()
+    (clone / ".gitignore").write_text("build/\n")
+    script = (DEPLOY / "chatroom-install").read_text("utf-8").replace("/opt/chatroom", f"{tmp_path}/opt")
+    (clone / "deploy" / "chatroom-install").write_text(script)
+    (programs / "python3").write_text(
+        '#!/bin/sh\nmkdir -p "$3/bin"\n'
+        f'printf \'#!/bin/sh\\nfind "$3" -type f -printf "%%P\\\\n" >{tmp_path}/given\\n\' >"$3/bin/pip"\n'
+        'printf "#!/bin/sh\\n[ ! -e /${BROKEN:-none} ]\\n" >"$3/bin/twistd"\nchmod 755 "$3"/bin/*\n'
+    )
+    (programs / "python3").chmod(0o755)
+    environment = {"PATH": f"{programs}:/usr/bin:/bin", "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+
+    def run(*command: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, cwd=clone, env=environment | more, capture_output=True, text=True, check=False)
+
+    for arguments in ("init", "add .", "-c user.name=n -c user.email=e@x commit -m one"):
+        assert run("git", *arguments.split()).returncode == 0
+    name = f"{tmp_path}/opt-{run('git', 'describe', '--always').stdout.strip()}"
+    failed = run("sh", "deploy/chatroom-install", BROKEN="etc")
+    assert (failed.returncode, failed.stdout, Path(name).exists()) == (1, "", False)
+    done = run("sh", "deploy/chatroom-install")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{name}\n", "")
+    assert sorted((tmp_path / "given").read_text().splitlines()) == [".gitignore", "deploy/chatroom-install"]
+    again = run("sh", "deploy/chatroom-install")
+    assert (again.returncode, again.stdout) == (1, "")
+    assert f"{name} is there already" in again.stderr
+    assert not list(tmp_path.glob("tmp.*"))
+
+
+def test_each_package_that_a_test_needs_is_installed_by_ci() -> None:
+    needed = set()
+    for path in (ROOT / "tests").glob("test_*.py"):
+        for packages in re.findall(r'\bneeds\("[^"]+", "([^"]+)"\)', path.read_text("utf-8")):
+            needed |= set(packages.split())
+    (listed,) = re.findall(r"^packages=\((.*?)\)", (ROOT / ".ci" / "run").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    assert len(needed) > 10
+    assert needed - {"no-such-package"} <= set(listed.split())
 
 
 def test_the_backup_is_made_by_the_user_whose_the_store_is() -> None:
@@ -130,7 +200,8 @@ def test_the_backup_is_made_by_the_user_whose_the_store_is() -> None:
 def test_the_name_of_the_socket_is_that_of_the_endpoint() -> None:
     (name,) = settings("chatroom.socket", "FileDescriptorName")
     for page in (DEPLOY / "chatroom.socket", ROOT / "docs" / "deploy.md"):
-        assert f"systemd:domain=INET6:name={name}" in page.read_text("utf-8")
+        assert f"systemd:domain=INET:name={name}" in page.read_text("utf-8")
+    assert list(settings("chatroom.socket", "ListenStream")) == ["127.0.0.1:6000"]  # in clear for nobody else
     (name,) = settings("chatroom-tls.socket", "FileDescriptorName")
     for page in (DEPLOY / "chatroom-tls.socket", ROOT / "docs" / "deploy.md"):
         assert f"pem:systemd={name}:cert=" in page.read_text("utf-8")

@@ -106,11 +106,11 @@ def test_what_the_server_starts_cannot_speak_in_its_name(tmp_path: Path) -> None
 @pytest.fixture
 def listening() -> Iterator[socket.socket]:
     """What systemd holds open, whichever servers come and go."""
-    with socket.create_server(("::1", 0), family=socket.AF_INET6, backlog=1024) as listening:
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
         yield listening
 
 
-def given(listening: socket.socket, where: Path, *options: str, line: str = "systemd:domain=INET6:name=line") -> Server:
+def given(listening: socket.socket, where: Path, *options: str, line: str = "systemd:domain=INET:name=line") -> Server:
     number = str(listening.fileno())
     return Server(
         where,
@@ -219,10 +219,10 @@ def test_systemd_itself_gives_it_its_socket(tmp_path: Path) -> None:
 
 
 def test_a_socket_that_systemd_does_not_give_is_told_in_one_line(tmp_path: Path) -> None:
-    server = Server(tmp_path, lines=("systemd:domain=INET6:name=line",)).begin()
+    server = Server(tmp_path, lines=("systemd:domain=INET:name=line",)).begin()
     assert server.end() == 1
     (line,) = server.stderr.lines
-    assert "systemd:domain=INET6:name=line" in line
+    assert "systemd:domain=INET:name=line" in line
     assert "no such socket" in line
 
 

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL.SSL import Context
 from OpenSSL.SSL import Error as TLSError
 
+from .files import content_of
 from .handshake import context_of
-
-LARGEST_FILE = 1 << 20
-"""Bytes of a file that is read: a chain of ten certificates has 20 KiB, and who named the wrong file should not wait."""
 
 NAMES_TOLD = 5
 """Names of a certificate that are told: some have a hundred."""
@@ -83,10 +82,10 @@ class Files(NamedTuple):
 
     def read(self) -> Certificate:
         """Raises OSError, and ValueError in words, which name the file."""
-        content, mode = _content(self.certificate)
+        content, mode = content_of(self.certificate)
         chain = _chain(self.certificate, content)
         if self.key != self.certificate:
-            content, mode = _content(self.key)
+            content, mode = content_of(self.key)
         key = _private_key(self.key, content, mode)
         try:
             together = chain[0].public_key() == key.public_key()
@@ -94,6 +93,10 @@ class Files(NamedTuple):
         except Exception as error:  # of several kinds: two libraries say in their own ways what they do not take
             raise ValueError(f"{self.certificate} holds a certificate of no use for TLS: {_why(error)}") from error
         if certificate is None:
+            if any(_fits(other, key) for other in chain[1:]):
+                raise ValueError(
+                    f"{self.certificate}: its own certificate must stand first, before those of who signed it"
+                )
             raise ValueError(f"{self} do not belong together")
         return certificate
 
@@ -106,25 +109,10 @@ class Files(NamedTuple):
 def holds_both(path: Path) -> bool:
     """Whether a file looks as if it held a certificate and a key; one that cannot be read does, and is told of when it is."""
     try:
-        content, _ = _content(path)
+        content, _ = content_of(path)
     except (OSError, ValueError):
         return True
     return _CERTIFICATE in content and _KEY.search(content) is not None
-
-
-def _content(path: Path) -> tuple[bytes, int]:
-    """Of a file, and its mode."""
-    # Whatever it is, opening it does not wait: a named pipe would, for somebody who writes.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise ValueError(f"{path} is no file")
-        if found.st_size > LARGEST_FILE:
-            raise ValueError(f"{path} is larger than {LARGEST_FILE >> 20} MiB, and no certificate or key")
-        return os.read(descriptor, LARGEST_FILE), stat.S_IMODE(found.st_mode)
-    finally:
-        os.close(descriptor)
 
 
 def _chain(path: Path, content: bytes) -> tuple[x509.Certificate, ...]:
@@ -152,6 +140,14 @@ def _private_key(path: Path, content: bytes, mode: int) -> Any:
         raise ValueError(f"{path}: the key is encrypted, and nobody is there to type its password") from error
     except Exception as error:  # ValueError, or UnsupportedAlgorithm, which is none
         raise ValueError(f"{path}: the key in it cannot be read") from error
+
+
+def _fits(certificate: x509.Certificate, key: Any) -> bool:
+    """One whose kind of key the library does not know fits none."""
+    try:
+        return bool(certificate.public_key() == key.public_key())
+    except (ValueError, UnsupportedAlgorithm):
+        return False
 
 
 def _names(certificate: x509.Certificate) -> list[str]:
