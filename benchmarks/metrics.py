@@ -1,5 +1,5 @@
 """What the figures cost: this server with `--metrics` and without, in turn, round by round, and somebody who collects them
-each second: `python -m benchmarks.metrics`, see --help.
+each second: `python -m benchmarks.metrics`, see --help. The status is 1 when a figure is beyond the bar.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ def _in_turn(first: bool) -> list[tuple[str, object]]:
     return order if first else order[::-1]
 
 
-def tell(key: str, figure: Figure, runs: list[tuple[Run, Run]]) -> str:
-    """Medians, and the median of the ratios of runs next to each other, with its quartiles."""
+def tell(key: str, figure: Figure, runs: list[tuple[Run, Run]]) -> tuple[bool, str]:
+    """Whether it is within the bar; medians, and the median of the ratios of runs next to each other, with its quartiles."""
     ratios = [run[figure.name] / before[figure.name] for before, run in runs]
     without, with_ = (
         statistics.median([pair[place][figure.name] for pair in runs]) / figure.divisor for place in (0, 1)
@@ -92,9 +92,10 @@ def tell(key: str, figure: Figure, runs: list[tuple[Run, Run]]) -> str:
     fine = ratio >= 1 - BAR if figure.more_is_better else ratio <= 1 + BAR
     name = f"{key} {figure.title}"
     numbers = f"without {figure.form.format(without)}  with {figure.form.format(with_)}"
-    return (
+    words = (
         f"{'within' if fine else 'BEYOND'} {BAR:.0%}  {name:32} {numbers}  ratio {ratio:.3f} ({low:.3f} to {high:.3f})"
     )
+    return fine, words
 
 
 def main() -> int:
@@ -118,12 +119,15 @@ def main() -> int:
                 for key in chosen.only:
                     sys.stderr.write(f"{number + 1}/{chosen.rounds} {key}\n")
                     runs[key].append(pair(key, options, chosen.seconds, first=number % 2 == 0))
+    fine = True
     for key, pairs in runs.items():
         figures = SCENARIOS[key].figures
         for figure in (*figures, COST) if figures[0].name == "rate" else figures:
-            sys.stdout.write(f"{tell(key, figure, pairs)}\n")
+            within, words = tell(key, figure, pairs)
+            fine = fine and within
+            sys.stdout.write(f"{words}\n")
     sys.stdout.write(f"collected {len(answers)} times; load after {os.getloadavg()[0]:.1f}\n")
-    return 0
+    return 0 if fine else 1
 
 
 if __name__ == "__main__":

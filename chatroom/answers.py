@@ -27,6 +27,7 @@ class Told(Protocol):
     """Who is told."""
 
     chat: Chat
+    console: bool
     ended: bool
     outlet: Outlet
     peer: Peer
@@ -107,7 +108,8 @@ class Answers:
     def witnessed(self, refused: Refused) -> None:
         """Something is not done, as they are told."""
         to = self._to
-        to.chat.witness.refused(to.nick, to.peer.address, to.protocol, refused)
+        if not to.console:  # to the server's owner it is an answer, and nothing that others look for
+            to.chat.witness.refused(to.nick, to.peer.address, to.protocol, refused)
 
     async def refuse_in_order(self, refused: Refused, id: str = "") -> None:
         """The same, after all that was said before."""

@@ -203,15 +203,16 @@ class Log:
                     self._let_go(failure, reader)
                 return
             start, cursor = cursor, page.end
-            readers = tuple(live)  # a copy: who is held up by this page is taken out of the set
-            for reader in readers:
+            shown = 0
+            for reader in tuple(live):  # a copy: who is held up by this page is taken out of the set
                 # Showing it to one may have made another leave, or this one read on by itself.
                 if reader in live and reader.cursor == start:
                     try:
                         reader.take(page)
+                        shown += 1
                     except Exception:  # a bug in one connection
                         self._let_go(Failure(), reader)
-            self._witness.delivered(page.entries * len(readers))
+            self._witness.delivered(page.entries * shown)
 
     def _page(self, format: Format, cursor: Position) -> Page:
         """The page behind a cursor in the tail, rendered once for all who come to stand there."""

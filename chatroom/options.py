@@ -5,8 +5,10 @@ file, as one.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any, ClassVar
 
 from twisted.cred.credentials import IUsernamePassword
@@ -71,11 +73,15 @@ class Options(usage.Options, AuthOptionMixin):
         """What counts, at the start."""
         self.faults: list[str] = []
         """What is wrong with it, in a line each."""
+        self._words: tuple[str, ...] = ()
 
     def opt_version(self) -> None:
         """Tell the version and exit."""
         sys.stdout.write(f"chatroom {__version__}\n")
         raise SystemExit(0)
+
+    def parseArgs(self, *words: str) -> None:
+        self._words = words
 
     def settle(self) -> Settled:
         """What counts now: the command line stays, the file may have changed."""
@@ -92,7 +98,8 @@ class Options(usage.Options, AuthOptionMixin):
         path = self[CONFIG] or os.environ.get(f"{PREFIX}{CONFIG.upper()}", "")
         self._path = os.path.abspath(path) if path else ""
         self.settled = self.settle()
-        self.faults = [*self.settled.faults.values()]
+        self.faults = [f"{word}: no option, which would begin with --" for word in self._words]
+        self.faults += self.settled.faults.values()
         self.update(self.settled.values)
         # A check goes on with what is right, to tell all at once; it takes neither the log nor the terminal.
         self._prepare(dict(twistd) if self["check"] else twistd)
@@ -118,4 +125,13 @@ class Options(usage.Options, AuthOptionMixin):
         try:
             super().parseOptions(options)
         except usage.UsageError as error:
-            raise SystemExit(f"chatroom: {error} (twistd chatroom --help tells the options)") from None
+            raise SystemExit(
+                f"chatroom: {error}{self._meant(str(error))} (twistd chatroom --help tells the options)"
+            ) from None
+
+    def _meant(self, words: str) -> str:
+        """What may have been meant by an option that there is not."""
+        unknown = re.fullmatch(r"option --(\S+) not recognized", words)
+        known = [long.rstrip("=") for long in self.longOpt]
+        near = get_close_matches(unknown[1], known, n=1) if unknown else []
+        return f"; did you mean --{near[0]}?" if near else ""

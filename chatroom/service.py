@@ -68,9 +68,12 @@ class ChatService(Service):
         control: Listener | None,
         readiness: Readiness,
         stop: Callable[[], None],
+        *,
+        log_code: bool = True,
     ) -> None:
         """`complain` tells whoever starts the server, in one line, why it does not. `control` is where its owner comes in;
-        `stop` lets go of what the chat was given."""
+        `stop` lets go of what the chat was given. With `log_code` the claim code stands in the log."""
+        self._log_code = log_code
         self._control = control
         self._readiness = readiness
         self._stop_more = stop
@@ -113,7 +116,11 @@ class ChatService(Service):
     async def _open(self) -> None:
         assert self._storage is not None
         await self._chat.open(self._storage)
+        if not self.running:  # stopped meanwhile: nothing is opened any more
+            return
         await self._open_control()
+        if not self.running:
+            return
         for listener, port in zip(self._listeners, self._ports, strict=True):
             if not listener.always:
                 _lengthen_backlog(port)
@@ -121,12 +128,19 @@ class ChatService(Service):
         for description, invitation in self.ways_in():
             self._log.info("listening on {description}: {invitation}", description=description, invitation=invitation)
         if self._chat.claim_code:
-            self._log.info(
-                "first start: who registers a nickname and says /claim {code} is the operator",
-                code=self._chat.claim_code,
-            )
+            self._tell_claim(self._chat.claim_code)
         self._readiness.ready()
         self.opened.callback(None)
+
+    def _tell_claim(self, claim_code: str) -> None:
+        if self._log_code or self._control is None:  # else there is no other way to learn it
+            words = "first start: who registers a nickname and says /claim {claim_code} is the operator"
+            self._log.info(words, claim_code=claim_code)
+        else:  # what programs collect is read by many, and kept for long
+            self._log.info(
+                "first start: who registers a nickname and says /claim CODE is the operator; the code is shown by "
+                "chatroomctl claim-code"
+            )
 
     def ways_in(self) -> list[tuple[str, str]]:
         """Where one gets in, as it was written, and how; without those that are closed."""
@@ -141,6 +155,8 @@ class ChatService(Service):
         if self._control:
             try:
                 self._control_port = await self._control.endpoint.listen(self._control.factory)
+                if not self.running:  # it is too late for those who stop it
+                    await maybeDeferred(self._control_port.stopListening)
             except (CannotListenError, OSError) as error:
                 self._log.warn(
                     "chatroomctl cannot reach this server, since its socket beside {storage} cannot be opened: {error}",
@@ -149,6 +165,9 @@ class ChatService(Service):
                 )
 
     def _cannot_open(self, failure: Failure) -> None:
+        if not self.running:
+            self._log.info("stopped before the chat was open: {why}", why=failure.getErrorMessage())
+            return
         if not failure.check(sqlite3.Error, OSError, Refused):  # those are the disk's fault, the others are ours
             self._log.failure("the chat cannot be opened", failure)
         why = (

@@ -40,6 +40,7 @@ from .operations.readiness import Readiness
 from .operations.refusals import Refusals
 from .operations.reload import Reload
 from .operations.signals import ReloadOnHangup, StopAtOnce
+from .operations.sources import Settled
 from .operations.witnesses import Witnesses
 from .options import Options
 from .protocols.control import ControlEndpoint
@@ -72,13 +73,13 @@ def makeService(options: Options) -> IService:
 
 def _check(reactor: Any, options: Options) -> int:
     """Tell what would be wrong with a start; the status."""
-    twistd = options.parent or {}
+    twistd: Mapping[str, Any] = options.parent or {}
     try:
         os.chdir(twistd.get("rundir") or ".")  # as twistd does, before anything is opened
     except OSError as error:
         options.faults.append(f"--rundir: {error.filename}: {error.strerror}")
-    checked = check(reactor, options.settled.values)
-    faults = (*options.faults, *checked.faults)
+    checked = check(reactor, options.settled)
+    faults = (*options.faults, *options.settled.slips, *checked.faults)
     for note in (*options.settled.doubts, *checked.notes):
         sys.stdout.write(f"note: {note}\n")
     for fault in faults:
@@ -90,20 +91,25 @@ def _check(reactor: Any, options: Options) -> int:
 
 def service(options: Options, reactor: Any) -> MultiService:
     """Put the parts together as the options say."""
-    for doubt in options.settled.doubts:
+    for doubt in (*options.settled.doubts, *options.settled.slips):
         Logger(__name__).warn("{doubt}", doubt=doubt)
+
+    def hung_up() -> None:  # the reactor runs by then, and all below is there
+        reload.now()
+
+    hangup = ReloadOnHangup(reactor, hung_up)
     root, values = MultiService(), options.settled.values
     storage, max_line = values["storage"], values["max-line"]
     readiness = Readiness(time.monotonic)
     addresses = Addresses(values["log-addresses"])
-    refusals = Refusals(reactor, addresses)
+    refusals, decisions = Refusals(reactor, addresses), Decisions(reactor, addresses)
     shorten_prefixes(addresses)
     monitoring = _monitoring(reactor, readiness, storage) if values["metrics"] else None
     argon2 = Argon2(reactor)
-    witnesses = Witnesses([readiness, refusals, Decisions(addresses), *([monitoring.meters] if monitoring else [])])
+    witnesses = Witnesses([readiness, refusals, decisions, *([monitoring.meters] if monitoring else [])])
     chat = _chat(reactor, values, argon2, witnesses)
     console = Console(reactor, values["console"], options["log"]) if values["console"] else None
-    listen = partial(_listener, reactor, values, refusals)
+    listen = partial(_listener, reactor, options.settled, refusals)
     factory = LineFactory(chat, COMMANDS, max_line)
     lines = [line for line in (*values["line"], *([console.endpoint] if console else [])) if line != "off"]
     listeners = [listen("--line", line, factory, line_invitation) for line in lines]
@@ -118,16 +124,19 @@ def service(options: Options, reactor: Any) -> MultiService:
     def let_go() -> None:
         argon2.stop()
         refusals.stop()
+        decisions.stop()
 
+    in_text = values["log-format"] == "text"
     running = ChatService(
         reactor,
         chat,
         partial(open_storage, storage, reactor=reactor, durability=values["durability"]),
         listeners,
-        partial(_complain, options.parent or {}),
+        partial(_complain, options.parent or {}, in_text),
         _control(storage, reactor, control),
         readiness,
         let_go,
+        log_code=in_text,
     )
     reload = Reload(options.settled, options.settle, lambda values: chat.adopt(settings_of(values)), LIVE.reload)
     node = Node(chat, running, reload.now, readiness.why_not, storage)
@@ -136,7 +145,7 @@ def service(options: Options, reactor: Any) -> MultiService:
     readiness.tell(notify)
     readiness.tell(StopAtOnce())
     reload.tell(notify)
-    for part in (notify, running, ReloadOnHangup(reactor, reload.now)):
+    for part in (notify, hangup, running):
         part.setServiceParent(root)
     if console:
         running.opened.addCallback(lambda _: console.come_in())
@@ -160,7 +169,7 @@ def _monitoring(reactor: Any, readiness: Readiness, storage: str) -> Monitoring:
 
 def _listener(
     reactor: Any,
-    values: Mapping[str, Any],
+    settled: Settled,
     witness: Witness,
     option: str,
     description: str,
@@ -169,14 +178,18 @@ def _listener(
     *,
     always: bool = False,
 ) -> Listener:
-    def stranger(address: str) -> None:
-        witness.refused("", address, "HAProxy's protocol", Refused("unknown_proxy", "it is not one of --proxy"))
+    def stranger(address: str, refused: Refused) -> None:
+        witness.refused("", address, "HAProxy's protocol", refused)
 
+    name = option.removeprefix("--")
+    place = (
+        settled.places[name] if description in settled.texts[name] else option
+    )  # that of a console is nowhere written
     try:
-        opened = endpoint(reactor, description, values["proxy"], stranger)
+        opened = endpoint(reactor, description, settled.values["proxy"], stranger)
     except ValueError as error:
-        raise SystemExit(f"chatroom: {option} {description}: {error}") from None
-    return Listener(option, description, opened, factory, invitation, always)
+        raise SystemExit(f"chatroom: {place} {description}: {error}") from None
+    return Listener(place, description, opened, factory, invitation, always)
 
 
 def _control(storage: str, reactor: Any, factory: LineFactory) -> Listener | None:
@@ -196,15 +209,16 @@ def secret_of(accounts: Accounts, nickname: Callable[[str], Name], name: str) ->
     return (account.name.shown, account.hash) if account else None
 
 
-def _complain(twistd: Mapping[str, Any], words: str) -> None:
-    """Tell whoever starts the server why it does not: in the log, and where a log does not hide it."""
+def _complain(twistd: Mapping[str, Any], in_text: bool, words: str) -> None:
+    """Tell whoever starts the server why it does not: in the log, and where a log does not hide it. In another format than text
+    it is on standard error already, where each line is for a program."""
     Logger(__name__).error("{words}", words=words)
     pipe = twistd.get("statusPipe")
-    if pipe is None:
-        os.write(2, f"chatroom: {words}\n".encode())  # in place of sys.stderr stands the log
-    else:  # a daemon, whose parent waits at the terminal for "0", or for "1 " and words, 100 bytes in all
+    if pipe is not None:  # a daemon, whose parent waits for "0", or for "1 " and words, 100 bytes in all
         with suppress(OSError):  # it waits no longer
             os.write(pipe, f"1 {words}".encode()[:100])
+    elif in_text:
+        os.write(2, f"chatroom: {words}\n".encode())  # in place of sys.stderr stands the log
     if twistd.get("pidfile"):
         atexit.register(Path(twistd["pidfile"]).unlink, missing_ok=True)
 

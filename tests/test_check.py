@@ -76,7 +76,7 @@ def looked(*options: str) -> Told:
 
     chosen = Options()
     chosen.parseOptions(["--check", "--line", "off", *options])
-    found = check(reactor, chosen.settled.values)
+    found = check(reactor, chosen.settled)
     faults = [*chosen.faults, *found.faults]
     return Told(bool(faults), [*found.notes], faults)
 
@@ -137,20 +137,36 @@ def test_a_file_that_is_no_toml_is_told_with_what_else_is_wrong(tmp_path: Path) 
 
 
 @pytest.mark.process
-def test_variables_that_are_no_option_are_notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_that_are_no_option_are_notes_and_faults_when_one_is_nearly_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ENVIRONMENT, "CHATROOM_METRICS_PORT", "tcp://10.96.0.7:6000")
+    told = checked(tmp_path)
+    assert (told.status, told.notes[0]) == (0, "CHATROOM_METRICS_PORT is the name of no option")
     monkeypatch.setitem(ENVIRONMENT, "CHATROOM_SERVR_NAME", "x")
     told = checked(tmp_path)
-    assert told.status == 0
-    assert "CHATROOM_SERVR_NAME is the name of no option; did you mean CHATROOM_SERVER_NAME?" in told.notes
+    assert told.status == 1
+    assert told.faults == ["CHATROOM_SERVR_NAME is the name of no option; did you mean CHATROOM_SERVER_NAME?"]
 
 
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("tcp:70000", "bind(): port must be 0-65535."),
+        ("tcp:70000", "'70000' is no port: a number up to 65535"),
         ("tcp:0:interface=203.0.113.1", "Cannot assign requested address"),
         ("tcp:0:interface=host.invalid", ""),
-        ("tcp:port", ""),
+        ("tcp:port", "'port' is no port: a number up to 65535"),
+        ("tcp:", "'' is no port"),
+        ("tcp:" + "9" * 5000, "'" + "9" * 60 + "'... is no port"),
+        ("tcp6:x", "'x' is no port"),
+        ("haproxy:tcp:x", "'x' is no port"),
+        ("pem:" + "9" * 5000 + ":cert=file:key=file", "'9999999999...' is no port: a number up to 65535"),
+        ("stdio:", "to be in the chat from this terminal, there is --console"),
+        ("haproxy:stdio:", "there is --console"),
+        ("unix:", "unix: names no path"),
+        ("unix:mode=600", ""),
+        ("haproxy:haproxy:tcp:0", "haproxy: is written once"),
+        ("tcp:6000 tcp:6001", "each is given by itself: on the command line by an option of its own"),
         ("tcp6:0:interface=\\:\\:2", "Cannot assign requested address"),
         ("unix:file", "file is there already, and no socket"),
         ("unix:missing/socket", "{}/missing: No such file or directory"),
@@ -179,6 +195,58 @@ def test_an_endpoint_that_cannot_be_opened_is_told_with_its_option(
         assert fault.startswith(f"{option} {line}: ")
         assert told.format(tmp_path) in fault
     assert everything(tmp_path) == before
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("tcp:{}", "tcp:{}"),
+        ("tcp:{}", "tcp:{}:interface=127.0.0.1"),
+        ("tcp:{}:interface=127.0.0.1", "haproxy:tcp:{}:interface=127.0.0.1"),
+        ("tcp6:{}", "tcp:{}"),
+        ("unix:way-in", "unix:./way-in"),
+    ],
+)
+def test_what_is_there_twice_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, second: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    port = free_port()
+    first, second = first.format(port), second.format(port)
+    twice = "another one of these listens there already"
+    assert looked("--line", first, "--line", second).faults == [f"--line {second}: {twice}"]
+    assert looked("--line", first, "--metrics", second).faults == [f"--metrics {second}: {twice}"]
+
+
+def test_different_places_are_not_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    port = free_port()
+    local = (
+        f"tcp:{port}:interface=127.0.0.1",
+        f"tcp:{port}:interface=127.0.0.2",
+        "unix:a",
+        "unix:b",
+        ANY_PORT,
+        ANY_PORT,
+    )
+    assert looked(*(word for line in local for word in ("--line", line))).faults == []
+
+
+def test_an_endpoint_of_somebody_elses_that_fails_in_its_own_way_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Odd:
+        def listen(self, factory: object) -> None:
+            raise NotImplementedError
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("chatroom.operations.check.endpoint", lambda *_: Odd())
+    assert looked("--line", "odd:").faults == ["--line odd:: NotImplementedError"]
 
 
 @needs("openssl", "openssl")

@@ -30,8 +30,12 @@ from .support import needs
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "json.md").read_text("utf-8")
 
-NOT_FOR_PROGRAMS = {"newer_tables"}
-"""Told to whoever starts the server."""
+NOT_FOR_PROGRAMS = {
+    "newer_tables",  # told to whoever starts the server
+    "damaged", "failed", "in_use", "is_there", "no_server", "not_made", "not_reloaded", "storage",  # by chatroomctl
+    "no_proxy_header", "unknown_proxy",  # to nobody but the log
+}  # fmt: skip
+"""Codes that no program at a line is ever told."""
 
 
 def rows(heading: str) -> list[str]:

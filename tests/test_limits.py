@@ -159,10 +159,9 @@ def test_so_many_connections_may_wait_to_be_accepted(tmp_path: Path, monkeypatch
 
 
 def test_a_proxy_that_sends_no_header_is_let_go() -> None:
-    clock = Clock()
-    connection: Any = _ProxiedFactory(Factory.forProtocol(Protocol), (), pytest.fail).buildProtocol(
-        IPv4Address("TCP", "10.0.0.1", 1)
-    )
+    clock, told = Clock(), list[str]()
+    factory = _ProxiedFactory(Factory.forProtocol(Protocol), (), lambda address, refused: told.append(refused.code))
+    connection: Any = factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))
     connection.callLater = clock.callLater
     transport = StringTransport()
     transport.abortConnection = transport.loseConnection  # type: ignore[method-assign]
@@ -172,6 +171,7 @@ def test_a_proxy_that_sends_no_header_is_let_go() -> None:
     assert not transport.disconnecting
     clock.advance(0.1)
     assert transport.disconnecting
+    assert told == ["no_proxy_header"]
 
 
 # Who is gone

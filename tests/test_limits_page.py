@@ -37,7 +37,6 @@ NO_LIMITS = {
     "client.main.STAMP_BYTES": "chance in names",
     "client.main.WRONG_USAGE": "an exit status",
     "control.asking.STAMP_BYTES": "chance in names",
-    "control.main.INTERRUPTED": "an exit status",
     "chat.CLAIM_CODE_BYTES": "chance in codes",
     "accounts.REMOVED_BYTES": "chance in names",
     "bans.IPV6_MAPPED": "where an address of IPv4 stands within one of IPv6",

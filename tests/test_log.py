@@ -32,6 +32,7 @@ from chatroom.seams import Storage
 from chatroom.storage.memory import MemoryStorage
 from chatroom.wire.json import JSON
 from chatroom.wire.text import TEXT
+from chatroom.witness import NOBODY, Nobody, Witness
 
 from .chatting import SlowStorage
 from .support import examples
@@ -140,10 +141,10 @@ class Screen:
 class Chalk:
     """A log, and what was committed to it."""
 
-    def __init__(self, storage: Storage | None = None) -> None:
+    def __init__(self, storage: Storage | None = None, witness: Witness = NOBODY) -> None:
         self.storage = storage or MemoryStorage()
         self.entries: list[Entry] = []
-        self.log = Log("#tea", self.storage, self.entries.extend)
+        self.log = Log("#tea", self.storage, self.entries.extend, witness=witness)
         self.opened = ensureDeferred(self.log.open())
 
     def commit(self, *events: Event) -> None:
@@ -375,6 +376,38 @@ def test_who_makes_another_leave_by_reading_costs_only_that_one_the_rest(chalk: 
     chalk.say("a")
     chalk.say("b")
     assert sorted(texts(screen) for screen in screens) == ["", "", "", "a b"]
+
+
+class Counting(Nobody):
+    """Counts what is told to be delivered."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def delivered(self, messages: int) -> None:
+        self.count += messages
+
+
+def test_what_is_delivered_is_told_of_those_who_were_shown_it() -> None:
+    witness = Counting()
+    chalk = Chalk(witness=witness)
+    screens = [chalk.reads() for _ in range(4)]
+    chalk.say("all of it")
+    assert witness.count == 4 * 3
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    for screen in screens:
+        screen.on_write = lambda screen=screen: [  # type: ignore[misc]
+            chalk.log.stop(other.reader) for other in screens if other is not screen
+        ]
+    chalk.say("to one")
+    assert witness.count == 4 * 3 + 2
+    for screen in screens:
+        screen.on_write = fail
+    chalk.say("to nobody")
+    assert witness.count == 4 * 3 + 2
 
 
 def test_a_connection_that_takes_more_within_the_write_is_shown_nothing_twice(

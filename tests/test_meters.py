@@ -10,10 +10,15 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from twisted.web.server import version
 
 from chatroom import __version__
@@ -21,7 +26,7 @@ from chatroom.chat import Chat
 from chatroom.operations.lag import Lag
 from chatroom.operations.meters import CODES_MOST, FAILED_LOGINS, Meters
 from chatroom.operations.monitoring import Monitoring
-from chatroom.operations.pages import HTTP_TIMEOUT, metrics_site
+from chatroom.operations.pages import CONNECTIONS_MOST, HTTP_TIMEOUT, REUSED, metrics_site
 from chatroom.operations.process import Process
 from chatroom.operations.readiness import Readiness
 from chatroom.operations.store import files_of
@@ -228,9 +233,18 @@ def test_the_files_of_the_store_are_measured_and_one_that_is_missing_has_no_byte
     store.write_bytes(bytes(4096))
     (tmp_path / "chatroom.db-wal").write_bytes(bytes(100))
     registry = Monitoring(Clock(), Readiness(float), f"sqlite:{store}", lambda: None).meters.registry
-    sizes = {file: figure(registry, "chatroom_store_bytes", file=file) for file in files_of(str(store))}
+    sizes = {file: figure(registry, "chatroom_store_bytes", file=file) for file in files_of(f"sqlite:{store}")}
     assert sizes == {"store": 4096, "wal": 100, "index": 0, "index_wal": 0}
     assert figure(registry, "chatroom_store_free_bytes") > 0
+
+
+def test_the_store_is_measured_where_the_server_is_when_it_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = Monitoring(Clock(), Readiness(float), "sqlite:chatroom.db", lambda: None).meters.registry
+    monkeypatch.chdir(tmp_path)  # as `twistd --rundir` does, after the parts are put together
+    (tmp_path / "chatroom.db").write_bytes(bytes(4096))
+    assert figure(registry, "chatroom_store_bytes", file="store") == 4096
 
 
 def test_where_nothing_is_on_a_disk_or_certified_there_are_no_figures_of_that() -> None:
@@ -337,15 +351,22 @@ def test_a_server_that_has_stopped_looks_no_more() -> None:
 
 
 class Visitor:
-    """A program at the pages, over one connection."""
+    """A program at the pages."""
 
     def __init__(self, why_not_ready: Callable[[], str] = str, registry: CollectorRegistry | None = None) -> None:
         self.clock = Clock()
-        site = metrics_site(registry or Meters().registry, why_not_ready, self.clock)
-        site.startFactory()
+        self.site = metrics_site(registry or Meters().registry, why_not_ready, self.clock)
+        self.site.startFactory()
+        self.connect()
+
+    def connect(self) -> None:
+        """Go on with another connection."""
         self.transport = StringTransport()
-        self.channel = site.buildProtocol(IPv4Address("TCP", "127.0.0.1", 50000))
+        self.channel = self.site.buildProtocol(IPv4Address("TCP", "127.0.0.1", 50000))
         self.channel.makeConnection(self.transport)
+
+    def hang_up(self) -> None:
+        self.channel.connectionLost(Failure(ConnectionDone()))
 
     def send(self, sent: bytes) -> bytes:
         """What comes back."""
@@ -354,7 +375,9 @@ class Visitor:
         return self.transport.value()
 
     def ask(self, line: str, *headers: str, body: bytes = b"") -> tuple[int, dict[str, str], str]:
-        """Status, headers and what was said."""
+        """By a connection of its own: status, headers and what was said."""
+        self.hang_up()
+        self.connect()
         request = "\r\n".join([f"{line} HTTP/1.1", "Host: localhost", *headers, "", ""])
         head, _, said = self.send(request.encode() + body).decode().partition("\r\n\r\n")
         first, *rest = head.split("\r\n")
@@ -365,7 +388,7 @@ class Visitor:
 def visitor() -> Iterator[Visitor]:
     visitor = Visitor()
     yield visitor
-    visitor.channel.connectionLost(None)
+    visitor.hang_up()
 
 
 def test_the_figures_are_one_page_of_text(visitor: Visitor) -> None:
@@ -450,12 +473,68 @@ def test_who_sends_headers_without_end_is_let_go(visitor: Visitor, headers: byte
     assert visitor.transport.disconnecting
 
 
-def test_who_says_nothing_is_let_go(visitor: Visitor) -> None:
-    assert visitor.ask("GET /healthz")[0] == 200
+@pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\n"])
+def test_who_says_nothing_or_not_all_is_let_go(visitor: Visitor, sent: bytes) -> None:
     visitor.clock.advance(HTTP_TIMEOUT - 1)
+    visitor.send(sent)
     assert not visitor.transport.disconnecting
     visitor.clock.advance(1)
+    assert visitor.transport.disconnected
+
+
+def test_who_does_not_take_the_answer_is_let_go(visitor: Visitor) -> None:
+    visitor.clock.advance(HTTP_TIMEOUT - 1)
+    assert b"200 OK" in visitor.send(b"GET /healthz HTTP/1.1\r\n\r\n")
     assert visitor.transport.disconnecting
+    visitor.clock.advance(HTTP_TIMEOUT - 1)
+    assert not visitor.transport.disconnected
+    visitor.clock.advance(1)
+    assert visitor.transport.disconnected
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_a_connection_has_one_answer_however_much_it_asks(visitor: Visitor, version: str) -> None:
+    asking = f"GET /healthz HTTP/{version}\r\nConnection: keep-alive\r\n\r\n".encode()
+    told = visitor.send(asking * 1000)
+    assert told.count(b"200 OK") == told.count(b"Connection: close") == 1
+    assert visitor.transport.disconnecting
+    assert visitor.send(asking) == b""
+
+
+class Costly(Collector):
+    """Counts how often it is asked."""
+
+    asked = 0
+
+    def collect(self) -> Iterator[Metric]:
+        self.asked += 1
+        yield GaugeMetricFamily("asked", "How often.", self.asked)
+
+
+def test_however_many_ask_the_figures_are_collected_once_in_a_while() -> None:
+    registry, costly = CollectorRegistry(), Costly()
+    registry.register(costly)
+    costly.asked = 0
+    visitor = Visitor(registry=registry)
+    assert {visitor.ask("GET /metrics")[2].splitlines()[-1] for _ in range(100)} == {"asked 1.0"}
+    visitor.clock.advance(REUSED)
+    assert visitor.ask("GET /metrics")[2].endswith("asked 2.0\n")
+    assert costly.asked == 2
+
+
+def test_only_so_many_are_connected_and_one_who_goes_makes_room(visitor: Visitor) -> None:
+    first = visitor.channel
+    for _ in range(CONNECTIONS_MOST - 1):
+        visitor.connect()
+        assert not visitor.transport.disconnecting
+    visitor.connect()
+    assert visitor.transport.disconnected
+    visitor.hang_up()
+    visitor.connect()
+    assert visitor.transport.disconnected
+    first.connectionLost(Failure(ConnectionDone()))
+    visitor.connect()
+    assert b"200 OK" in visitor.send(b"GET /healthz HTTP/1.1\r\n\r\n")
 
 
 # Whether Prometheus would take it

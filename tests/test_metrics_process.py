@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import re
@@ -14,7 +15,9 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from .server import ANY_PORT, PATIENCE, Person, Server, until
+from chatroom.operations.pages import CONNECTIONS_MOST
+
+from .server import ANY_PORT, PATIENCE, RUN_TWISTD, Person, Server, until
 from .support import needs
 from .test_faults import fill, mounted
 
@@ -51,9 +54,10 @@ class Monitored(Server):
             connection.close()
 
     def figures(self) -> dict[tuple[str, frozenset[str]], float]:
-        """All of them, by name and by the values of their labels."""
-        status, said = self.ask("/metrics")
-        assert status == 200
+        """All of them as they are now, by name and by the values of their labels. A page may be a second old; the next other
+        one was made after we asked."""
+        old = self.ask("/metrics")
+        said = until(lambda: new[1] if (new := self.ask("/metrics")) != old else "", "another page")
         return {
             (sample.name, frozenset(sample.labels.values())): sample.value
             for family in text_string_to_metric_families(said)
@@ -213,6 +217,47 @@ def test_nothing_of_who_asks_stands_in_the_log(server: Monitored) -> None:
         pass
     server.terminate()
     assert not [line for line in server.log.lines[before:] if re.search("GET|HEAD|HTTP", line)]
+
+
+def test_who_asks_without_end_and_reads_nothing_has_one_answer_and_people_chat_on(server: Monitored) -> None:
+    alice, bob = Person(server, "alice"), Person(server, "bob")
+    with socket.socket() as visitor:
+        visitor.settimeout(PATIENCE)
+        visitor.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        visitor.connect(("127.0.0.1", server.pages))
+        with contextlib.suppress(ConnectionError):  # it is let go meanwhile
+            visitor.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 40_000)
+        alice.say("hello")
+        bob.expect("alice: hello\r\n")
+        told = b""
+        with contextlib.suppress(ConnectionError):  # what is unread at the other side takes the answer with it
+            while more := visitor.recv(1 << 16):
+                told += more
+    assert told.count(b"HTTP/1.1 200 OK") <= 1
+    assert server.ask("/healthz") == (200, "ok\n")
+
+
+def test_those_who_connect_and_say_nothing_are_so_many_at_most(server: Monitored) -> None:
+    with contextlib.ExitStack() as crowd:
+        pages = ("127.0.0.1", server.pages)
+        visitors = [
+            crowd.enter_context(socket.create_connection(pages, PATIENCE)) for _ in range(CONNECTIONS_MOST + 10)
+        ]
+        for refused in visitors[CONNECTIONS_MOST:]:
+            with contextlib.suppress(ConnectionResetError):
+                assert refused.recv(1) == b""
+        visitors[0].sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+        assert visitors[0].recv(15) == b"HTTP/1.0 200 OK"
+        with Person(server, "alice") as alice:
+            alice.say("hello")
+
+
+def test_the_store_is_measured_where_the_server_was_sent(tmp_path: Path) -> None:
+    where = tmp_path / "elsewhere"
+    where.mkdir()
+    program = ("-c", RUN_TWISTD, "-n", "--pidfile=", f"--rundir={where}", "chatroom")
+    with Monitored(tmp_path, *METRICS, program=program) as server:
+        assert server.figure("chatroom_store_bytes", "store") == (where / "chatroom.db").stat().st_size > 0
 
 
 def test_without_the_option_nothing_listens(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_names_and_letters_are_given_once() -> None:
 def test_of_each_kind_that_has_rules_of_its_own_there_is_an_option() -> None:
     assert {"no-limits"} == FLAGS
     assert {"no-limits", "guests"} == SWITCHES
-    assert {"motd", "server-password-file"} == FILES
+    assert {"motd", "server-password-file", "auth"} == FILES.keys()
 
 
 def test_each_default_can_be_read_and_is_that_of_the_chat() -> None:
@@ -109,3 +109,32 @@ def test_what_twistd_cannot_do_is_told_with_what_else_is_wrong() -> None:
     first, second = str(ended.value).splitlines()
     assert first.startswith("chatroom: --history: ")
     assert second.startswith("chatroom: --log-format: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--histroy", "3"], "option --histroy not recognized; did you mean --history?"),
+        (["--chek"], "option --chek not recognized; did you mean --check?"),
+        (["--xyzzy"], "option --xyzzy not recognized"),
+        (["--line"], "option --line requires argument"),
+    ],
+)
+def test_an_option_that_there_is_not_is_told_with_one_that_may_be_meant(arguments: list[str], told: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        chosen(*arguments)
+    assert str(ended.value) == f"chatroom: {told} (twistd chatroom --help tells the options)"
+
+
+def test_words_that_are_no_option_are_told_with_what_else_is_wrong() -> None:
+    with pytest.raises(SystemExit) as ended:
+        chosen("--history", "x", "start", "6000")
+    assert [line.partition(" (")[0] for line in str(ended.value).splitlines()] == [
+        "chatroom: start: no option, which would begin with --",
+        "chatroom: 6000: no option, which would begin with --",
+        "chatroom: --history: 'x' is not a whole number of at least 0",
+    ]
+
+
+def test_the_help_tells_how_no_limits_is_turned_off_again() -> None:
+    assert "turned off by CHATROOM_NO_LIMITS=off" in " ".join(str(Options()).split())

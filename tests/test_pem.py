@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from twisted.internet.testing import StringTransport
 from twisted.logger import LogEvent, globalLogPublisher
 from zope.interface import implementer
 
-from chatroom.protocols.certificates import LARGEST_FILE, Files
+from chatroom.protocols.certificates import Files
+from chatroom.protocols.files import LARGEST_FILE
 from chatroom.protocols.handshake import HANDSHAKE_TIMEOUT, Securing
 from chatroom.protocols.peer import peer_of
 from chatroom.protocols.pem import LIVE, PemEndpoint, endpoint
@@ -596,10 +598,15 @@ def test_what_comes_over_tls_is_secret(tmp_path: Path, authority: Authority) -> 
 
 
 def test_a_proxy_that_passes_tls_on_may_send_its_header_before(tmp_path: Path, authority: Authority) -> None:
+    def stranger(address: str, refused: object) -> None:
+        raise AssertionError(f"{address} is none: {refused}")
+
     clock, somewhere = Clock(), Somewhere()
     renewing = Renewing([pair(tmp_path, "a", authority.sign("a.test"))])
     made = PemEndpoint(clock, somewhere, renewing)  # type: ignore[arg-type]
-    made.behind(lambda within: ProxiedEndpoint(within, (), lambda address: None)).listen(Factory.forProtocol(Echo))
+    made.behind(lambda within: ProxiedEndpoint(within, [ip_network("192.168.0.0/16")], stranger)).listen(
+        Factory.forProtocol(Echo)
+    )
     wire = Wire()
     protocol: Any = somewhere.factory.buildProtocol(wire.getPeer())
     protocol.makeConnection(wire)

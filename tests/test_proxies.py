@@ -1,4 +1,6 @@
-"""Proxies that tell whose a connection is: with --proxy only those are believed, and who is none of them comes to nothing."""
+"""Proxies that tell whose a connection is: those of --proxy are believed, or those on this machine, and who is none of them
+comes to nothing.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +14,14 @@ from typing import Any
 
 import pytest
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 
-from chatroom.protocols.proxied import _ProxiedFactory
+from chatroom.protocols.proxied import HEADER_TIMEOUT, _ProxiedFactory
+from chatroom.request import Refused
 
 from .server import ANY_PORT, PATIENCE, Person, Server, until
 
@@ -49,9 +55,14 @@ class Taker(Protocol):
 def let_in(address: Any, networks: tuple[str, ...] = NETWORKS, header: bytes = V1) -> tuple[str, list[str]]:
     """Where who connects from an address is believed to be, and who was told to be a stranger."""
     strangers: list[str] = []
+
+    def stranger(address: str, refused: Refused) -> None:
+        assert refused.code == "unknown_proxy"
+        strangers.append(address)
+
     got: list[tuple[Any, bytes]] = []
     inner = Factory.forProtocol(type("Noting", (Taker,), {"got": got}))
-    factory = _ProxiedFactory(inner, [ip_network(each) for each in networks], strangers.append)
+    factory = _ProxiedFactory(inner, [ip_network(each) for each in networks], stranger)
     protocol = factory.buildProtocol(address)
     if protocol is None:
         return "", strangers
@@ -85,8 +96,49 @@ def test_who_comes_by_a_unix_socket_is_always_believed() -> None:
     assert let_in(UNIXAddress(b"/run/way-in")) == (TOLD, [])
 
 
-def test_without_any_all_are_believed() -> None:
-    assert let_in(IPv4Address("TCP", "203.0.113.9", 1), ()) == (TOLD, [])
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
+def test_without_any_those_on_this_machine_are_believed(address: str) -> None:
+    kind = IPv6Address if ":" in address else IPv4Address
+    assert let_in(kind("TCP", address, 1), ()) == (TOLD, [])
+
+
+@pytest.mark.parametrize(
+    "address", ["203.0.113.9", "10.0.0.1", "192.168.0.1", "::2", "fe80::1%eth0", "::ffff:10.0.0.1"]
+)
+def test_without_any_nobody_from_elsewhere_is_believed(address: str) -> None:
+    kind = IPv6Address if ":" in address else IPv4Address
+    assert let_in(kind("TCP", address, 1), ()) == ("", [address])
+
+
+@pytest.mark.parametrize("sent", [b"", b"PROXY TCP4 ", b"hello, this is no header", b"PROXY NONSENSE a b c d\r\n"])
+def test_who_sends_no_header_is_let_go_and_told_of_once(sent: bytes) -> None:
+    told: list[tuple[str, str]] = []
+    factory = _ProxiedFactory(
+        Factory.forProtocol(Protocol), [], lambda address, refused: told.append((address, refused.code))
+    )
+    clock = Clock()
+    protocol = factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))
+    protocol.callLater = clock.callLater
+    wire = StringTransport(peerAddress=IPv4Address("TCP", "127.0.0.1", 1))
+    protocol.makeConnection(wire)
+    if sent:
+        protocol.dataReceived(sent)
+    clock.advance(HEADER_TIMEOUT)
+    assert told == [("127.0.0.1", "no_proxy_header")]
+    assert wire.disconnecting or wire.disconnected
+
+
+def test_who_only_looks_whether_somebody_listens_is_not_told_of() -> None:
+    """As HAProxy does to know whether the server is there."""
+    told: list[str] = []
+    factory = _ProxiedFactory(Factory.forProtocol(Protocol), [], lambda address, refused: told.append(address))
+    clock = Clock()
+    protocol = factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))
+    protocol.callLater = clock.callLater
+    protocol.makeConnection(StringTransport())
+    protocol.connectionLost(Failure(ConnectionDone()))
+    clock.advance(2 * HEADER_TIMEOUT)
+    assert told == []
 
 
 # A real server
@@ -139,10 +191,20 @@ def test_only_proxies_that_are_named_are_believed_and_others_come_to_nothing(tmp
 
 
 @pytest.mark.process
-def test_without_proxies_that_are_named_all_are_believed(tmp_path: Path) -> None:
+def test_without_proxies_that_are_named_those_on_this_machine_are_believed(tmp_path: Path) -> None:
     with Server(tmp_path, lines=(f"haproxy:{ANY_PORT}",)) as server:
+        assert server.invitations == [f"for a proxy that sends the PROXY protocol, at localhost {server.port}"]
         alice = reach(server, STRANGER, server.port, V1 + b"alice\n")
         alice.expect(r"\* You are alice")
+        server.terminate()
+
+
+@pytest.mark.process
+def test_who_sends_no_header_stands_in_the_log(tmp_path: Path) -> None:
+    with Server(tmp_path, lines=(f"haproxy:{ANY_PORT}",)) as server:
+        assert reach(server, STRANGER, server.port, b"alice\nhello, I came by telnet\n").rest() == ""
+        line = server.wait_for_line("refused no_proxy_header")
+        assert f"a stranger from {STRANGER} by HAProxy's protocol" in line
         server.terminate()
 
 

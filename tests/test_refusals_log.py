@@ -13,9 +13,11 @@ from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
 from chatroom.commands.audit import DEEDS
 from chatroom.event import Event, Kind
+from chatroom.operations import decisions
 from chatroom.operations.addresses import Addresses, shortened
 from chatroom.operations.decisions import DONE, WHY_LONGEST, Decisions
-from chatroom.operations.refusals import ADDRESSES_COUNTED, FEW, WINDOW, Refusals
+from chatroom.operations.floods import SOURCES_COUNTED, WINDOW
+from chatroom.operations.refusals import FEW, Refusals
 from chatroom.operations.witnesses import Witnesses
 from chatroom.request import Refused
 from chatroom.seams import NotSaved
@@ -107,12 +109,12 @@ def test_after_a_flood_the_next_is_told_again(events: list[LogEvent]) -> None:
 def test_a_flood_from_everywhere_takes_no_more_memory(events: list[LogEvent]) -> None:
     clock = Clock()
     refusals = Refusals(clock, NONE)
-    for number in range(FEW + 3 * ADDRESSES_COUNTED):
+    for number in range(FEW + 3 * SOURCES_COUNTED):
         refusals.refused("", f"2001:db8::{number:x}", TEXT, Refused("banned", "no"))
-    assert len(refusals._kinds["banned"].addresses) == ADDRESSES_COUNTED + 1
+    assert len(refusals._floods._floods["banned"].sources) == SOURCES_COUNTED + 1
     clock.advance(WINDOW)
     assert said(events)[-1] == "refused banned 3,000 times more within 60 s, from more than 1,000 addresses"
-    assert not refusals._kinds
+    assert not refusals._floods._floods
     assert "2001:db8" not in str(events)
 
 
@@ -192,7 +194,7 @@ def event_of(kind: Kind, text: str = "", by: str = "alice", eid: str = "n1.7", *
 def test_a_decision_is_told_with_who_whom_until_when_and_why_and_no_words_of_people(
     events: list[LogEvent], log: str, event: Event, told: str
 ) -> None:
-    Decisions(FULL).committed([("#lobby", event_of(Kind.SAID, WORDS)), (log, event)], 0.1)
+    Decisions(Clock(), FULL).committed([("#lobby", event_of(Kind.SAID, WORDS)), (log, event)], 0.1)
     assert said(events) == [told]
     assert WORDS not in str(events)
     assert fields(events[0])["what"] == event.kind.word
@@ -211,7 +213,7 @@ def test_whatever_another_program_wrote_into_a_storage_a_decision_is_one_short_l
     names = ("name", "setting", "value", "role", "change", "filter", "action", "until", "eids", "network")
     details = dict.fromkeys(names, danger)
     text = danger if isinstance(danger, str) else ""
-    Decisions(FULL).committed([(f"#{text}", Event(kind, 1, "n1.1", "a1", text, text, details))], 0.1)
+    Decisions(Clock(), FULL).committed([(f"#{text}", Event(kind, 1, "n1.1", "a1", text, text, details))], 0.1)
     (told,) = said(events)
     assert told.isprintable()
     assert len(told) < WHY_LONGEST + 1000
@@ -220,13 +222,13 @@ def test_whatever_another_program_wrote_into_a_storage_a_decision_is_one_short_l
 
 def test_talk_and_who_comes_and_goes_is_no_decision(events: list[LogEvent]) -> None:
     others = [("#dev", event_of(kind, WORDS, name="x", hash="y")) for kind in Kind if kind not in DEEDS]
-    Decisions(FULL).committed(others, 0.1)
+    Decisions(Clock(), FULL).committed(others, 0.1)
     assert not events
 
 
 def test_what_stands_in_several_logs_is_told_once(events: list[LogEvent]) -> None:
     closed, kicked = event_of(Kind.CLOSED, name="dev"), event_of(Kind.KICKED, name="bob", eid="n1.8")
-    Decisions(FULL).committed([("server", closed), ("#dev", closed), ("#dev", kicked), ("@a2", kicked)], 0.1)
+    Decisions(Clock(), FULL).committed([("server", closed), ("#dev", closed), ("#dev", kicked), ("@a2", kicked)], 0.1)
     assert said(events) == ["server: alice closed #dev", "#dev: alice kicked bob"]
 
 
@@ -237,9 +239,50 @@ def test_of_an_address_that_is_banned_as_much_is_told_as_was_asked_for(
     events: list[LogEvent], how: Addresses, told: str
 ) -> None:
     network = "198.51.100.0/28"
-    Decisions(how).committed([("server", event_of(Kind.BANNED, "spam", name=network, network=network))], 0.1)
+    Decisions(Clock(), how).committed([("server", event_of(Kind.BANNED, "spam", name=network, network=network))], 0.1)
     assert said(events) == [f"server: alice banned {told}: spam"]
     assert fields(events[0]) == {"where": "server", "by": "alice", "what": "banned", "whom": told, "why": "spam"}
+
+
+def flood(
+    count: int, by: str = "bot", kind: Kind = Kind.MUTED, log: str = "#dev", first: int = 0
+) -> list[tuple[str, Event]]:
+    """So many decisions of one kind, each about somebody else."""
+    return [(log, event_of(kind, by=by, eid=f"{by}{kind.word}{n}", name=f"p{n}")) for n in range(first, first + count)]
+
+
+def test_of_a_flood_of_decisions_the_first_are_told_and_of_the_others_how_many_there_were(
+    events: list[LogEvent],
+) -> None:
+    clock = Clock()
+    told = Decisions(clock, FULL)
+    told.committed(flood(1000), 0.1)
+    told.committed([*flood(1), *flood(1, "alice"), *flood(1, kind=Kind.UNMUTED)], 0.1)  # of the first kind one more
+    assert said(events) == [
+        *[f"#dev: bot muted p{n}" for n in range(decisions.FEW)],
+        "#dev: alice muted p0",
+        "#dev: bot unmuted p0",
+    ]
+    clock.advance(WINDOW)
+    assert said(events)[decisions.FEW + 2 :] == ["#dev: bot: muted 981 times more within 60 s"]
+    assert events[-1]["log_level"] is LogLevel.info
+    assert fields(events[-1]) == {"where": "#dev", "by": "bot", "what": "muted", "times": 981}
+    assert not clock.getDelayedCalls()
+    told.committed(flood(1, first=1000), 0.1)
+    assert said(events)[-1] == "#dev: bot muted p1000"
+
+
+def test_what_was_counted_of_decisions_is_told_at_the_end_and_of_several_rooms_as_such(events: list[LogEvent]) -> None:
+    clock = Clock()
+    told = Decisions(clock, FULL)
+    told.committed([*flood(decisions.FEW + 1), *flood(1, log="#tea", first=500)], 0.1)
+    told.committed(flood(decisions.FEW + 3, "", log="server"), 0.1)
+    told.stop()
+    assert said(events)[-2:] == [
+        "several rooms: bot: muted 2 times more within 60 s",
+        "server: the server: muted 3 times more within 60 s",
+    ]
+    assert not clock.getDelayedCalls()
 
 
 # Addresses

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.internet.defer import succeed
+from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
+from chatroom.event import Sort
 from chatroom.names import nickname
 from chatroom.operations.choices import OPTIONS, SECRETS
 from chatroom.operations.chosen import settings_of
@@ -18,7 +21,7 @@ from chatroom.operations.sources import PREFIX
 from chatroom.options import Options
 from chatroom.times import DAY
 
-from .chatting import PASSWORD, TextClient, World
+from .chatting import PASSWORD, SlowStorage, TextClient, World
 from .support import LoggedErrors
 from .test_sources import quoted, sample
 
@@ -69,17 +72,50 @@ def test_each_option_changes_at_once_or_is_said_to_take_a_restart(option: Any, t
     value = f"[{', '.join(map(quoted, texts))}]" if option.several else quoted(*texts)
     before = chosen.reload._values[name]
     renewed = chosen.becomes(f"{name} = {value}\n")
-    told = f"{name}: {' '.join(texts)} instead of {option.default or 'none'}"
+    told, back_again = (
+        f"{name}: {one} instead of {other}"
+        for one, other in ((" ".join(texts), option.default or "none"), (option.default or "none", " ".join(texts)))
+    )
+    if option.several:
+        came, went = [f"+ {each}" for each in texts], [f"- {each}" for each in option.default.split()]
+        told = f"{name}: {', '.join([*came, *went])}"
+        back_again = told.translate(str.maketrans("+-", "-+")) if not went else back_again
     if name in SECRETS:
         told = f"{name}: another value"
         assert "secret" not in renewed.words
-    assert renewed == (([told], [], []) if option.live else ([], [f"{told} takes a restart"], []))
+    assert renewed == (([told], [], []) if option.live else ([], [f"{told}; takes a restart"], []))
     assert len(chosen.adopted) == option.live
     if option.live:
         assert chosen.adopted[0][name] == chosen.reload._values[name] != before
     assert chosen.reload.now() == (renewed if not option.live else ([], [], []))
     back = chosen.becomes("")
-    assert back.changed == ([f"{name}: {option.default or 'none'} instead of {' '.join(texts)}"] if option.live else [])
+    assert back.changed == ([back_again] if option.live else [])
+
+
+def test_of_a_list_is_told_what_came_and_what_went(tmp_path: Path) -> None:
+    chosen = Configured(tmp_path, 'line = ["tcp:6000", "unix:chat"]\noperator = ["alice", "bob"]\n')
+    renewed = chosen.becomes('line = ["tcp:6001", "unix:chat"]\noperator = ["bob", "carol", "dave"]\n')
+    assert renewed.later == ["line: + tcp:6001, - tcp:6000; takes a restart"]
+    assert renewed.changed == ["operator: + carol, + dave, - alice"]
+    renewed = chosen.becomes('line = ["unix:chat", "tcp:6000"]\noperator = ["bob", "carol", "dave"]\n')
+    assert renewed.later == ["line: the same in another order; takes a restart"]
+
+
+def test_what_takes_a_restart_is_a_warning_and_what_is_wrong_comes_first(tmp_path: Path, logged: LoggedErrors) -> None:
+    events: list[LogEvent] = []
+    globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
+    try:
+        chosen = Configured(tmp_path)
+        chosen.certificates = (), ["old.pem: cut off"]
+        chosen.becomes('history = 3\nroom = ["den"]\n')
+    finally:
+        globalLogPublisher.removeObserver(events.append)  # type: ignore[arg-type]
+    assert len(logged.flush("reloaded, but not changed")) == 1
+    assert [(event["log_level"], formatEvent(event)) for event in events] == [
+        (LogLevel.error, "reloaded, but not changed: old.pem: cut off"),
+        (LogLevel.info, "reloaded: history: 3 instead of 20"),
+        (LogLevel.warn, "reloaded: room: + den, - lobby; takes a restart"),
+    ]
 
 
 def test_without_a_change_it_says_so_and_nothing_is_adopted(tmp_path: Path) -> None:
@@ -126,7 +162,7 @@ def test_where_the_new_is_wrong_the_old_stays_and_the_rest_changes(tmp_path: Pat
     renewed = chosen.becomes('history = "many"\ngrace = 8\nrooms = 0\nroom = ["a b"]\nstorage = "memory:"\n')
     where = str(chosen.path)
     assert renewed.changed == ["grace: 8 instead of 7"]
-    assert renewed.later == ["storage: memory: instead of sqlite:chatroom.db takes a restart"]
+    assert renewed.later == ["storage: memory: instead of sqlite:chatroom.db; takes a restart"]
     assert [re.sub(r"(: [\w-]+): .*", r"\1", each) for each in renewed.wrong] == [
         f"{where}: room",
         f"{where}: rooms",
@@ -166,7 +202,7 @@ def test_certificates_are_read_again_whatever_becomes_of_the_rest(tmp_path: Path
     assert chosen.becomes("history = ") == (
         ["chat.pem is new"],
         [],
-        [f"{chosen.path}: Invalid value (at end of document)", "old.pem: cut off"],
+        [f"{chosen.path}: Invalid value (at end of document); text stands in quotes", "old.pem: cut off"],
     )
     assert len(logged.flush("reloaded, but not changed")) == 2
 
@@ -187,6 +223,29 @@ def test_who_wants_to_know_hears_of_the_beginning_and_the_end_whatever_comes_of_
 
 
 # What the chat does with it
+
+
+def test_to_adopt_before_people_are_let_in_forgets_nothing_and_then_counts() -> None:
+    storage = SlowStorage()
+    before = World(storage=storage)
+    before.enter("alice").say("old")
+    before.settle()
+    storage.slow_reads = True
+    expired: list[Sort] = []
+    storage.expire = lambda time, sort: expired.append(sort) or succeed(None)  # type: ignore[method-assign,assignment,func-returns-value]
+    world = Reconfigured(storage=storage, clock=before.clock, stamp="n2.")
+    while not world.opened.called:
+        timers = len(world.clock.getDelayedCalls())
+        world.adopt(retention=DAY)
+        assert (expired, len(world.clock.getDelayedCalls())) == ([], timers)
+        reads = storage.reads_under_way
+        assert reads == 1  # of what is opened, and none of what is too old
+        storage.come_back()
+        world.settle()
+    while storage.reads_under_way:
+        storage.come_back()
+        world.settle()
+    assert Sort.TALK in expired
 
 
 class Reconfigured(World):
@@ -262,7 +321,7 @@ def test_registration_guests_and_the_servers_password_count_for_who_comes() -> N
     bob = world.connect()
     bob.enter("bob")
     assert "password" in bob.lines()[-1]
-    world.adopt(guests="off")
+    world.adopt(guests=False)
     carol = world.connect()
     carol.enter("carol")
     world.settle()
@@ -335,5 +394,6 @@ def test_the_rooms_there_may_be_are_counted_anew() -> None:
 
 
 def test_what_came_of_it_is_told_in_a_line_each() -> None:
-    assert Renewed(["a"], ["b"], ["c", "d"]).words == "a\nb\nnot changed: c\nnot changed: d"
+    assert Renewed(["a"], ["b"], ["c", "d"]).words == "not changed: c\nnot changed: d\nchanged: a\nb"
+    assert Renewed(["a"], ["b"], []).words == "a\nb"
     assert Renewed([], [], []).words == "nothing has changed"

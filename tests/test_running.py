@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,12 +20,16 @@ from chatroom.operations.tail import LOOK_AGAIN
 from chatroom.protocols.line import LineFactory
 from chatroom.protocols.tcp import Pulse
 from chatroom.protocols.telnet import MAX_LINE
+from chatroom.request import Refused
 from chatroom.rights import Right
 from chatroom.table import Table
+from chatroom.witness import Nobody
 
 from .chatting import PASSWORD, LineClient, World
+from .server import Person, Server
+from .test_reload_process import asked
 
-ASKED_OF_RUNNING = ("status", "tail", "reload", "drain", "stop")
+ASKED_OF_RUNNING = ("status", "tail", "reload", "claim-code", "drain", "stop")
 """`who` is a command of the chat too, and another one there."""
 
 
@@ -392,7 +397,7 @@ def test_nobody_notices_a_tail() -> None:
     assert len(world.chat.connections) == 1
 
 
-# Reload, drain, stop
+# Reload
 
 
 def test_a_reload_tells_what_changed() -> None:
@@ -413,7 +418,103 @@ def test_a_reload_is_refused_with_all_that_is_wrong() -> None:
     world.service.renewed = Renewed(["history: 5"], [], ["a: b", "c: d"])
     refused = world.ask("reload")["refused"]
     assert (refused["code"], refused["wrong"], refused["changed"]) == ("not_reloaded", ["a: b", "c: d"], ["history: 5"])
-    assert refused["words"] == "history: 5\nnot changed: a: b\nnot changed: c: d"
+    assert refused["words"] == "not changed: a: b\nnot changed: c: d\nchanged: history: 5"
+
+
+class Noting(Nobody):
+    """Notes what is refused."""
+
+    def __init__(self) -> None:
+        self.codes: list[str] = []
+
+    def refused(self, nick: str, address: str, protocol: str, refused: Refused) -> None:
+        self.codes.append(refused.code)
+
+
+def test_what_the_owner_is_refused_is_none_of_the_refusals_that_are_counted_and_logged() -> None:
+    world = Owned()
+    world.chat.witness = noting = Noting()
+    world.service.renewed = Renewed([], [], ["a: b"])
+    assert world.ask("reload")["refused"]["code"] == "not_reloaded"
+    assert world.ask("who", "nowhere")["refused"]["code"] == "no_room"
+    assert noting.codes == []
+    alice = world.enter("alice")
+    alice.line("/nonsense")
+    assert noting.codes == ["no_command"]
+
+
+# The claim code
+
+
+def test_the_code_is_shown_until_it_was_used() -> None:
+    world = Owned(operators=())
+    answer = world.ask("claim-code")
+    assert answer["words"] == answer["code"] == world.chat.claim_code != ""
+    alice = world.register("alice")
+    alice.line(f"/claim {answer['code']}")
+    assert "you are an operator" in alice.lines()[-1]
+    assert world.ask("claim-code")["refused"] == {
+        "code": "code_wrong",
+        "words": "there is no claim code any more: it was used",
+    }
+
+
+def test_the_code_of_an_earlier_start_is_known_to_nobody_any_more() -> None:
+    world = Owned(operators=())
+    again = Owned(operators=(), storage=world.storage)
+    assert world.chat.claim_code
+    assert again.ask("claim-code")["refused"] == {
+        "code": "code_wrong",
+        "words": "an earlier start of the server had the claim code; --operator NICK names operators",
+    }
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("format", ["text", "json", "journal"])
+def test_only_a_log_for_people_has_the_code_and_the_owner_is_shown_it_always(tmp_path: Path, format: str) -> None:
+    with Formatted(tmp_path, "--log-format", format) as server:
+        line = server.wait_for_line("first start")
+        code = asked(tmp_path, "claim-code")["code"]
+        assert (code in f"{server.log}{server.stderr}") is (format == "text")
+        assert ("chatroomctl claim-code" in line) is (format != "text")
+        root = Person(server, "root")
+        root.say(f"/register {PASSWORD}", f"/claim {code}")
+        root.expect("you are an operator of this server")
+        server.terminate()
+        assert (code in f"{server.log}{server.stderr}") is (format == "text")
+
+
+@pytest.mark.process
+def test_where_the_owner_cannot_come_in_the_code_stands_in_the_log(tmp_path: Path) -> None:
+    with Formatted(tmp_path, "--log-format", "json", "--storage", "memory:") as server:
+        told = json.loads(server.wait_for_line("first start"))
+        assert told["message"] == (
+            f"first start: who registers a nickname and says /claim {told['claim_code']} is the operator"
+        )
+        assert "code" not in told
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(("format", "begin"), [("text", "chatroom: "), ("json", "{"), ("journal", "<")])
+def test_why_it_does_not_start_is_told_as_the_format_says(tmp_path: Path, format: str, begin: str) -> None:
+    (tmp_path / "chatroom.db").write_bytes(b"no database at all" * 1000)
+    server = Server(tmp_path, "--log-format", format).begin()
+    assert server.end() == 1
+    assert [line for line in server.stderr.lines if "chatroom.db" in line]
+    assert not [line for line in server.stderr.lines if not line.startswith(begin)]
+
+
+class Formatted(Server):
+    """One whose log may be on standard error."""
+
+    def begin(self) -> Server:
+        super().begin()
+        if "text" not in self._command:
+            self.log, self.stderr = self.stderr, self.log
+        return self
+
+
+# Drain, stop
 
 
 def test_drain_and_stop_are_asked_of_the_service() -> None:

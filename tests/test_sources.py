@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
@@ -14,8 +15,9 @@ import pytest
 from chatroom.operations.choices import FLAGS, OPTIONS, Option
 from chatroom.operations.sources import CONFIG, NAMES, PREFIX, Settled, environment, file, settle
 from chatroom.options import Options
+from chatroom.protocols.files import LARGEST_FILE
 
-from .server import ANY_PORT, ENVIRONMENT, Person, Server
+from .server import ANY_PORT, ENVIRONMENT, RUN_TWISTD, Person, Server
 
 SAMPLES: Mapping[str, tuple[str, ...]] = {
     "line": ("unix:first", "off"),
@@ -183,8 +185,11 @@ def test_an_empty_value_on_the_command_line_counts(tmp_path: Path) -> None:
         ("no-limits = true", "no-limits", True),
         ("no-limits = false", "no-limits", False),
         ('no-limits = "on"', "no-limits", True),
-        ("guests = true", "guests", "on"),
-        ("guests = false", "guests", "off"),
+        ("guests = true", "guests", True),
+        ("guests = false", "guests", False),
+        ('guests = "no"', "guests", False),
+        ("no-limits = 1", "no-limits", True),
+        ('no-limits = "No"', "no-limits", False),
         ("history = 0", "history", 0),
         ("history = 1_000", "history", 1000),
         ("history = 0x14", "history", 20),
@@ -208,9 +213,24 @@ def test_values_are_written_as_toml_has_them(tmp_path: Path, line: str, name: st
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        ("history = true", "history is a number or a word, not true or false"),
-        ("server-name = true", "server-name is a number or a word, not true or false"),
-        ("motd = false", "motd is a number or a word, not true or false"),
+        ("history = true", "history: 'true' is not a whole number of at least 0"),
+        ("server-name = true", "server-name is text: it stands in quotes, and is not true without"),
+        ("motd = false", "motd is text: it stands in quotes, and is not false without"),
+        ("line = true", "line is text: it stands in quotes, and is not true without"),
+        ("registration = false", "registration: 'false' is none of open, closed"),
+        ("guests = 2", "guests: '2' is neither on nor off"),
+        ("server-name = Tea house", "Invalid value (at line 1, column 15); text stands in quotes"),
+        (
+            "retention = 90d",
+            "Expected newline or end of document after a statement (at line 1, column 15); text stands in quotes",
+        ),
+        (f"history = 0x{'f' * 6000}", "history: the number has more digits than can be read"),
+        ("grace = 1e300", "grace: '1e+300' is more than a year: at most 31536000 seconds"),
+        ("rate = 1e-320", "rate: '1e-320' is less than a line in a year; 0 is any number of lines"),
+        ('rate = "1e-8:5"', "rate: '1e-8:5' is less than a line in a year; 0 is any number of lines"),
+        ('storage = "/tmp/x.db"', "storage: there is no storage '/tmp/x.db'; did you mean sqlite:/tmp/x.db?"),
+        ('storage = "x.db"', "storage: there is no storage 'x.db'; did you mean sqlite:x.db?"),
+        (f'nicknames = "{"x" * 1000}"', f"nicknames: {'x' * 60!r}... is none of unicode, ascii"),
         ("history = -1", "history: '-1' is not a whole number of at least 0"),
         ("history = 20.0", "history: '20.0' is not a whole number of at least 0"),
         ("grace = inf", "grace: 'inf' is not a number of seconds above 0"),
@@ -233,11 +253,12 @@ def test_values_are_written_as_toml_has_them(tmp_path: Path, line: str, name: st
         ("xyzzy = 1", "there is no option xyzzy"),
         ("[chat]\nhistory = 1", "there is no option chat"),
         ("[xyz.abc]\nhistory = 1", "there is no option xyz"),
-        ('config = "other.toml"', "there is no option config"),
-        ("check = true", "there is no option check"),
+        ('config = "other.toml"', "config stands on the command line, or in CHATROOM_CONFIG"),
+        ("help = true", "help stands on the command line only"),
+        ("check = true", "check stands on the command line only"),
         ('"" = 1', "there is no option "),
         ('"a\\nb" = 1', "there is no option a b"),
-        ("history = ", "Invalid value (at line 1, column 11)"),
+        ("history = ", "Invalid value (at line 1, column 11); text stands in quotes"),
         ("\n\nhistory 3", "Expected '=' after a key in a key/value pair (at line 3, column 9)"),
         ("history = 1\nhistory = 2", "Cannot overwrite a value (at line 2, column 12)"),
         ('motd = "\\q"', "Unescaped '\\' in a string (at line 1, column 11)"),
@@ -255,7 +276,7 @@ def test_what_is_wrong_in_a_file_is_told_with_its_place(tmp_path: Path, lines: s
 def test_a_file_that_is_not_there_cannot_be_read_or_is_none_is_told(tmp_path: Path) -> None:
     missing = str(tmp_path / "missing.toml")
     assert refused("--config", missing) == [f"{missing}: No such file or directory"]
-    assert refused("--config", str(tmp_path)) == [f"{tmp_path}: Is a directory"]
+    assert refused("--config", str(tmp_path)) == [f"{tmp_path} is no file"]
     path = written(tmp_path, b'server-name = "caf\xe9"\n')
     assert refused("--config", path) == [f"{path}: it is not UTF-8 text: byte 18 is 0xe9"]
 
@@ -317,13 +338,17 @@ def test_a_relative_file_is_the_same_one_after_a_change_of_directory(
     (tmp_path / "hello").write_text("one\n")
     (tmp_path / "secret").write_text("sesame\n")
     (tmp_path / "secret").chmod(0o600)
-    written(tmp_path, 'motd = "hello"\nserver-password-file = "secret"')
+    (tmp_path / "passwd").write_text("alice:sesame\n")
+    written(tmp_path, 'motd = "hello"\nserver-password-file = "secret"\nauth = "file:passwd"')
     options = Options()
     options.parseOptions(["--config", "chatroom.toml"])
     monkeypatch.chdir("/")
     (tmp_path / "hello").write_text("two\n")
     settled = options.settle()
     assert settled.faults == {}
+    (checker,) = settled.values["auth"]
+    assert checker.filename == f"{tmp_path}/passwd"
+    assert settled.texts["auth"] == ("file:passwd",)
     assert (settled.values["motd"], settled.values["server-password-file"]) == (("two",), "sesame")
 
 
@@ -343,8 +368,79 @@ def test_variables_that_are_no_option_are_doubted_only(monkeypatch: pytest.Monke
         monkeypatch.setenv(variable, value)
     settled = parsed()
     assert known(settled) == known(settle((environment({}),)))
-    assert [doubt.partition(" ")[0] for doubt in settled.doubts] == sorted([*KUBERNETES, "CHATROOM_SERVR_NAME"])
-    assert "CHATROOM_SERVR_NAME is the name of no option; did you mean CHATROOM_SERVER_NAME?" in settled.doubts
+    assert [doubt.partition(" ")[0] for doubt in settled.doubts] == sorted(KUBERNETES)
+    assert settled.slips == ("CHATROOM_SERVR_NAME is the name of no option; did you mean CHATROOM_SERVER_NAME?",)
+
+
+def test_a_variable_that_asks_for_a_check_starts_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHATROOM_CHECK", "1")
+    assert refused() == ["CHATROOM_CHECK: --check stands on the command line only"]
+
+
+def test_variables_for_what_only_the_command_line_has_mean_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image may have its version in one."""
+    monkeypatch.setenv("CHATROOM_VERSION", "0.1.0")
+    monkeypatch.setenv("CHATROOM_HELP", "1")
+    settled = parsed()
+    assert settled.slips == ()
+    assert settled.doubts == (
+        "CHATROOM_HELP means nothing: --help stands on the command line only",
+        "CHATROOM_VERSION means nothing: --version stands on the command line only",
+    )
+
+
+@pytest.mark.parametrize("word", ["on", "true", "Yes", "1"])
+def test_a_switch_is_turned_as_people_write_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, word: str) -> None:
+    monkeypatch.setenv("CHATROOM_NO_LIMITS", word)
+    monkeypatch.setenv("CHATROOM_GUESTS", word)
+    assert [parsed().values[name] for name in ("no-limits", "guests")] == [True, True]
+
+
+@pytest.mark.parametrize("word", ["off", "false", "NO", "0"])
+def test_what_a_file_turns_on_a_variable_turns_off(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, word: str) -> None:
+    path = written(tmp_path, "no-limits = true\nguests = true\n")
+    monkeypatch.setenv("CHATROOM_NO_LIMITS", word)
+    monkeypatch.setenv("CHATROOM_GUESTS", word)
+    assert [parsed("--config", path).values[name] for name in ("no-limits", "guests")] == [False, False]
+
+
+@pytest.mark.parametrize("option", ["config", "motd", "server-password-file", "auth"])
+@pytest.mark.parametrize("kind", ["pipe", "directory", "device", "large"])
+def test_a_file_that_is_none_is_told_and_keeps_nobody_waiting(tmp_path: Path, option: str, kind: str) -> None:
+    path = Path("/dev/zero") if kind == "device" else tmp_path / "it"
+    if kind == "pipe":
+        os.mkfifo(path, 0o600)
+    elif kind == "directory":
+        path.mkdir()
+    elif kind == "large":
+        with path.open("wb") as opened:
+            opened.truncate(LARGEST_FILE + 1)
+        path.chmod(0o600)
+    (line,) = refused(f"--{option}", f"file:{path}" if option == "auth" else str(path))
+    told = f"{path} is larger than 1 MiB" if kind == "large" else f"{path} is no file"
+    assert line == (told if option == "config" else f"--{option}: {told}")
+
+
+def test_a_file_as_large_as_may_be_is_read(tmp_path: Path) -> None:
+    (tmp_path / "motd").write_bytes(b"x" * LARGEST_FILE)
+    assert parsed("--motd", str(tmp_path / "motd")).values["motd"] == ("x" * LARGEST_FILE,)
+
+
+def test_a_file_whose_size_the_system_does_not_tell_is_read() -> None:
+    assert os.stat("/proc/self/status").st_size == 0
+    assert parsed("--motd", "/proc/self/status").values["motd"][0].startswith("Name:")
+
+
+def test_where_each_was_written_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path, 'metrics = "tcp:0"\n')
+    monkeypatch.setenv("CHATROOM_LINE", "tcp:0")
+    places = parsed("--config", path, "--room", "den").places
+    assert [places[name] for name in ("line", "metrics", "room", "storage")] == [
+        "CHATROOM_LINE",
+        f"{path}: metrics",
+        "--room",
+        "--storage",
+    ]
 
 
 def test_what_is_no_text_in_the_environment_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -358,7 +454,7 @@ def test_what_is_no_text_in_the_environment_is_told(monkeypatch: pytest.MonkeyPa
 
 
 def test_without_a_file_nothing_is_given_by_it() -> None:
-    assert file("") == ({}, (), ())
+    assert file("") == ({}, (), (), ())
 
 
 def test_a_secret_in_a_value_is_not_told_when_it_is_wrong() -> None:
@@ -409,3 +505,48 @@ def test_all_faults_are_told_on_standard_error_and_nothing_is_started(tmp_path: 
     assert server.end() == 1
     assert [line.partition(": ")[0] for line in server.stderr.lines] == ["chatroom"] * 3
     assert sorted(os.listdir(tmp_path)) == ["chatroom.toml"]
+
+
+@pytest.mark.process
+def test_passwords_in_a_file_are_found_wherever_the_server_runs(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "passwd").write_text("alice:sesame\n")
+    program = ("-c", RUN_TWISTD, "-n", "--pidfile=", "--rundir=there", "chatroom")
+    with Server(tmp_path, "--auth", "file:passwd", program=program) as server:
+        alice = Person(server)
+        alice.say("/login alice sesame")
+        alice.expect(r"\* You are alice, alone in #lobby")
+        os.kill(server.pid, signal.SIGHUP)
+        server.wait_for_line("reloaded: nothing has changed")
+        server.terminate()
+
+
+@pytest.mark.process
+def test_a_file_that_became_a_pipe_blocks_nobody_at_a_reload(tmp_path: Path) -> None:
+    motd = tmp_path / "motd"
+    motd.write_text("hello\n")
+    with Server(tmp_path, "--motd", "motd") as server:
+        alice = Person(server, "alice")
+        motd.unlink()
+        os.mkfifo(motd)
+        os.kill(server.pid, signal.SIGHUP)
+        assert f"{motd} is no file" in server.wait_for_line("reloaded, but not changed")
+        alice.say("/who")
+        alice.expect(r"\* 1 in #lobby")
+        server.terminate()
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(("written_in", "check"), [("file", True), ("file", False), ("environment", False)])
+def test_an_endpoint_that_is_wrong_is_told_with_the_place_where_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written_in: str, check: bool
+) -> None:
+    path = written(tmp_path, 'line = "tcp:x"\n')
+    if written_in == "environment":
+        monkeypatch.setitem(ENVIRONMENT, "CHATROOM_LINE", "tcp:x")
+    options = ([] if written_in == "environment" else ["--config", path]) + (["--check"] if check else [])
+    server = Server(tmp_path, *options, lines=()).begin()
+    assert server.end() == 1
+    place = f"{path}: line" if written_in == "file" else "CHATROOM_LINE"
+    why = "not an endpoint that can be opened: 'x' is no port: a number up to 65535"
+    assert server.stderr.lines == [f"chatroom: {place} tcp:x: {why}"]

@@ -98,7 +98,7 @@ def test_the_version_is_ours(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["word"], "Wrong number of arguments"),
+        (["word"], "word: no option, which would begin with --"),
         (["--line"], "--line requires argument"),
         (["--history", "-1"], "--history: '-1' is not a whole number"),
         (["--rate", "fast"], "--rate: 'fast' is not LINES_PER_SECOND"),
@@ -130,7 +130,7 @@ def test_a_wrong_value_is_told_with_its_option(options: list[str], told: str) ->
         (["--bogus"], "--bogus", "not recognized"),
         (["--history", "many"], "--history", "whole number"),
         (["--line", "carrier-pigeon:6000"], "--line carrier-pigeon:6000", "Unknown endpoint type"),
-        (["--line", "tcp:70000"], "--line tcp:70000", "0-65535"),
+        (["--line", "tcp:70000"], "--line tcp:70000", "'70000' is no port: a number up to 65535"),
         (["--line", "tcp:0:interface=203.0.113.1"], "--line tcp:0:interface=203.0.113.1", "Cannot assign"),
         (["--line", "ssl:0:privateKey=/nonexistent"], "--line ssl:", "No such file"),
         (["--line", "unix:/nonexistent/place/socket"], "--line unix:", "No such file"),
@@ -214,7 +214,9 @@ def test_every_listener_says_where_it_is_and_leads_into_the_same_room(tmp_path: 
     lines = (ANY_PORT, ANY_PORT, f"unix:{tmp_path}/line", f"haproxy:{ANY_PORT}")
     with Server(tmp_path, lines=lines) as server:
         first, second, third, fourth = server.invitations
-        ports = [int(invitation.removeprefix("telnet localhost ")) for invitation in (first, second, fourth)]
+        assert fourth.startswith("for a proxy that sends the PROXY protocol, at localhost ")
+        ports = [int(invitation.rpartition(" ")[2]) for invitation in (first, second, fourth)]
+        assert [first, second] == [f"telnet localhost {port}" for port in ports[:2]]
         assert third == f"nc -U {tmp_path}/line"
         places = {"alice": ports[0], "bob": ports[1], "carol": f"{tmp_path}/line"}
         people = [Person(server, nick, at=place) for nick, place in places.items()]

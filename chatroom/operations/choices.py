@@ -16,6 +16,8 @@ from ..times import DAY
 from .values import (
     account,
     checker,
+    checker_at,
+    file_at,
     line,
     lines_of,
     network,
@@ -25,7 +27,9 @@ from .values import (
     rate,
     room,
     seconds,
+    store,
     switch,
+    switch_or_none,
     text,
     whole,
 )
@@ -64,12 +68,12 @@ OPTIONS = (
     Option(
         "proxy",
         "",
-        "An address or network whose proxies are believed at haproxy: endpoints; without any, all are. May be given "
-        "several times",
+        "An address or network whose proxies are believed at haproxy: endpoints; without any, those on this machine. "
+        "May be given several times",
         network,
         several=True,
     ),
-    Option("storage", "sqlite:chatroom.db", "Where the log is kept: sqlite:PATH, or memory: which forgets", text, "s"),
+    Option("storage", "sqlite:chatroom.db", "Where the log is kept: sqlite:PATH, or memory: which forgets", store, "s"),
     Option(
         "durability",
         "power",
@@ -173,7 +177,7 @@ OPTIONS = (
         "guests",
         "",
         "Whether one may chat without an account: on, or off; off with --auth, else on",
-        one_of("on", "off", ""),
+        switch_or_none,
         live=True,
     ),
     Option(
@@ -224,7 +228,8 @@ OPTIONS = (
     Option(
         "no-limits",
         "off",
-        "Lift the rate, the connections, wrong logins and new accounts from one address together, for tests and benchmarks",
+        "Lift the rate, the connections, wrong logins and new accounts from one address together, for tests and "
+        "benchmarks. What a file turns on is turned off by CHATROOM_NO_LIMITS=off",
         switch,
         live=True,
     ),
@@ -234,11 +239,14 @@ OPTIONS = (
 FLAGS = frozenset(option.name for option in OPTIONS if option.read is switch)
 """On the command line they stand alone; elsewhere they are on or off."""
 
-SWITCHES = FLAGS | {"guests"}
+SWITCHES = frozenset(option.name for option in OPTIONS if option.read in (switch, switch_or_none))
 """In the file they may also be true or false."""
 
 SECRETS = frozenset({"auth"})
 """Passwords may stand in them (memory:NAME:PASSWORD): what they are is told nowhere."""
 
-FILES = frozenset(option.name for option in OPTIONS if option.read in (lines_of, password_in))
-"""They name files, as seen from where the server was started, wherever it runs."""
+FILES = {
+    **{option.name: file_at for option in OPTIONS if option.read in (lines_of, password_in)},
+    **{option.name: checker_at for option in OPTIONS if option.read is checker},
+}
+"""They name files, as seen from where the server was started, wherever it runs; and what a directory makes of them."""

@@ -53,7 +53,7 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
         grace=values["grace"],
         operators=values["operator"],
         registration=values["registration"] == "open",
-        guests=values["guests"] == "on" or not (values["guests"] or values["auth"]),
+        guests=not values["auth"] if values["guests"] is None else values["guests"],
         password=values["server-password-file"],
         plaintext=Plaintext(values["plaintext-passwords"]),
         **(NO_LIMITS if unlimited else {}),

@@ -71,6 +71,18 @@ def commands(node: Node | None) -> Table:
             raise Refused("not_reloaded", renewed.words, fields)
         return Answer(renewed.words, fields)
 
+    @table.command("claim-code", right=Right.RUN)
+    async def claim_code(session: Session) -> Answer:
+        """Show the code with which somebody becomes the first operator."""
+        chat = running().chat
+        if not chat.directory.accounts.code:
+            raise Refused("code_wrong", "there is no claim code any more: it was used")
+        if not chat.claim_code:
+            raise Refused(
+                "code_wrong", "an earlier start of the server had the claim code; --operator NICK names operators"
+            )
+        return Answer(chat.claim_code, {"code": chat.claim_code})
+
     @table.command("drain", Parameter("words", "TEXT", Takes.REST, optional=True), right=Right.RUN)
     async def drain(session: Session, words: str = DRAINING) -> Answer:
         """Let nobody more in, tell everyone, and stop when the last has gone."""

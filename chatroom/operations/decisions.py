@@ -5,7 +5,7 @@ Of what people said, of filters, topics, reports and announcements, the words st
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from operator import itemgetter
 from typing import Any
 
@@ -13,18 +13,23 @@ from twisted.logger import Logger
 
 from ..commands.audit import DEEDS
 from ..event import Event, Kind
-from ..seams import Batch
+from ..seams import Batch, Clock
 from ..text import safe
 from ..text import shortened as cut
 from ..times import rfc3339
 from ..witness import Nobody
 from .addresses import UNTOLD, Addresses, shortened
+from .floods import WINDOW, Floods
 
 WHY_LONGEST = 500
 """Characters of a reason, of 4096 bytes that a line of the log has at most: enough for a sentence or two in any script."""
 
 NAME_LONGEST = 100
 """Characters of a name, as one that another program wrote into the storage may be longer than ours are."""
+
+FEW = 20
+"""Decisions of one kind by one person that are logged one by one in a minute: more than people make by hand. What a bot does
+beyond is counted; an audit tells all of it."""
 
 DONE: Mapping[Kind, str] = {
     Kind.OPENED: "opened #{whom}",
@@ -55,10 +60,11 @@ _event_of = itemgetter(1)
 class Decisions(Nobody):
     """Logs what moderators, operators and the server's owner did, and the server by itself, at level info."""
 
-    def __init__(self, how: Addresses) -> None:
+    def __init__(self, clock: Clock, how: Addresses) -> None:
         """How much is told of an address that was banned or muted. Exactly it stands in the list of bans, for those who may
         see it there; a log is read by others, on other machines."""
         self._how = how
+        self._floods = Floods[tuple[Kind, str]](clock, FEW, self._tell_counted)
         self._log = Logger("chatroom.decisions")  # of the class, it would be called as the class is
 
     def committed(self, batch: Batch, seconds: float) -> None:
@@ -67,7 +73,22 @@ class Decisions(Nobody):
             for log, event in batch:
                 if event.kind in DEEDS and event.eid not in told:  # what concerns several logs stands in each of them
                     told.add(event.eid)
-                    self._tell(log, event)
+                    if not self._floods.is_one_more((event.kind, event.nick), log):
+                        self._tell(log, event)
+
+    def stop(self) -> None:
+        """Log what was counted so far."""
+        self._floods.stop()
+
+    def _tell_counted(self, sort: tuple[Kind, str], times: int, logs: Collection[str]) -> None:
+        kind, nick = sort
+        self._log.info(
+            f"{{where}}: {'{by}' if nick else 'the server'}: {{what}} {times:,} times more within {WINDOW:g} s",
+            where=_place(*logs) if len(logs) == 1 else "several rooms",
+            by=_name(nick),
+            what=kind.word,
+            times=times,
+        )
 
     def _tell(self, log: str, event: Event) -> None:
         fields = self._fields(event)
@@ -84,7 +105,7 @@ class Decisions(Nobody):
         why = ": {why}" if "why" in fields else ""
         self._log.info(
             f"{{where}}: {who} {done}{value}{until}{why}",  # of our own words: a format has none that were typed
-            where=_name(log) if log.startswith("#") else "server",
+            where=_place(log),
             by=_name(event.nick),
             what=event.kind.word,
             **fields,
@@ -115,6 +136,10 @@ class Decisions(Nobody):
             return _name(details.get("name", ""))
         network = shortened(_name(details["network"]), self._how)
         return "an address" if network == UNTOLD else network
+
+
+def _place(log: str) -> str:
+    return _name(log) if log.startswith("#") else "server"
 
 
 def _name(name: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from prometheus_client import Gauge
@@ -11,7 +12,6 @@ from twisted.application.service import Service
 from twisted.web.server import Site
 
 from ..chat import Chat
-from ..storage.opening import file_of
 from .census import Census
 from .lag import Lag
 from .meters import Meters
@@ -29,7 +29,7 @@ class Monitoring(Service):
         registry = self.meters.registry
         self.site: Site = metrics_site(registry, readiness.why_not, reactor)
         self._lag = Lag(reactor, time.monotonic, registry)
-        registry.register(Disk(files_of(file_of(storage))))
+        registry.register(Disk(partial(files_of, storage)))
         registry.register(Certificates(expiry))
         pending = Gauge(
             "chatroom_commit_pending_seconds", "For how long the storage has been at a commit.", registry=registry

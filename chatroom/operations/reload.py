@@ -9,12 +9,12 @@ from typing import Any, NamedTuple, Protocol
 
 from twisted.logger import Logger
 
-from .choices import OPTIONS, SECRETS
+from .choices import OPTIONS, SECRETS, Option
 from .sources import Settled
 
 
 class Renewed(NamedTuple):
-    """What reading again came to, in a line each."""
+    """What reading again came to, in a line each. Where something is wrong, all else has changed nevertheless."""
 
     changed: Sequence[str]
     later: Sequence[str]
@@ -24,7 +24,12 @@ class Renewed(NamedTuple):
 
     @property
     def words(self) -> str:
-        lines = [*self.changed, *self.later, *(f"not changed: {each}" for each in self.wrong)]
+        done = "changed: " if self.wrong else ""  # else nobody asks whether it was
+        lines = [
+            *(f"not changed: {each}" for each in self.wrong),
+            *(f"{done}{each}" for each in self.changed),
+            *self.later,
+        ]
         return "\n".join(lines) or "nothing has changed"
 
 
@@ -36,7 +41,8 @@ class Notified(Protocol):
 
 
 class Reload:
-    """Reads again."""
+    """Reads again. Each option is looked at by itself: one that is wrong stays as it was, and the others change. A file that
+    cannot be read, or is wrong as a whole, changes no option."""
 
     _log = Logger()
 
@@ -80,25 +86,33 @@ class Reload:
                 old, new = self._texts[name], settled.texts[name]
                 if not option.live:
                     if old != new:
-                        later.append(f"{_told(name, old, new)} takes a restart")
+                        later.append(f"{_told(option, old, new)}; takes a restart")
                 elif self._values[name] != settled.values[name] or old != new:
                     self._values[name], self._texts[name] = settled.values[name], new
-                    changed.append(_told(name, old, new) if old != new else f"{name}: {_shown(new)}, read again")
+                    changed.append(_told(option, old, new) if old != new else f"{name}: {_shown(new)}, read again")
         if changed:
             self._adopt(self._values)
         certificates, wrong = self._renew()
         renewed = Renewed([*changed, *certificates], later, [*settled.faults.values(), *wrong])
-        for line in (*renewed.changed, *renewed.later):
-            self._log.info("reloaded: {line}", line=line)
         for line in renewed.wrong:
             self._log.error("reloaded, but not changed: {line}", line=line)
+        for line in renewed.changed:
+            self._log.info("reloaded: {line}", line=line)
+        for line in renewed.later:
+            self._log.warn("reloaded: {line}", line=line)
         if not any(renewed):
             self._log.info("reloaded: nothing has changed")
         return renewed
 
 
-def _told(name: str, old: Sequence[str], new: Sequence[str]) -> str:
-    return f"{name}: another value" if name in SECRETS else f"{name}: {_shown(new)} instead of {_shown(old)}"
+def _told(option: Option, old: Sequence[str], new: Sequence[str]) -> str:
+    """What was chosen for it now, and before; of a list what came and what went."""
+    if option.name in SECRETS:
+        return f"{option.name}: another value"
+    if not option.several:
+        return f"{option.name}: {_shown(new)} instead of {_shown(old)}"
+    came, went = [f"+ {each}" for each in new if each not in old], [f"- {each}" for each in old if each not in new]
+    return f"{option.name}: {', '.join([*came, *went]) or 'the same in another order'}"
 
 
 def _shown(texts: Sequence[str]) -> str:

@@ -17,16 +17,15 @@ from twisted.application.service import Service
 
 class ReloadOnHangup(Service):
     """Reads again at SIGHUP. When the terminal from which the server was started is gone, it stops instead: nobody could stop
-    it from there any more."""
+    it from there any more; unless whoever started it had it ignore SIGHUP (nohup(1)), so that it outlives the terminal."""
 
     def __init__(self, reactor: Any, reload: Callable[[], object]) -> None:
+        """From now on SIGHUP ends us no more: one that comes before the reactor runs is obeyed as soon as it does."""
         self._reactor = reactor
         self._reload = reload
-        self._terminal = os.isatty(0)
+        outlives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        self._terminal = os.isatty(0) and not outlives
         self._stopping = False
-
-    def startService(self) -> None:
-        super().startService()
         signal.signal(signal.SIGHUP, self._hung_up)
 
     def _hung_up(self, number: int, frame: FrameType | None) -> None:

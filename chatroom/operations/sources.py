@@ -5,14 +5,17 @@ Knows how they are written there; of what is wrong, all is told at once, with th
 
 from __future__ import annotations
 
-import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from ..protocols.files import content_of
 from ..text import safe
 from .choices import FILES, FLAGS, OPTIONS, SWITCHES, Option
+from .values import text
 
 PREFIX = "CHATROOM_"
 """Of our variables in the environment."""
@@ -21,6 +24,15 @@ CONFIG = "config"
 """The option that names the file, which cannot stand in it."""
 
 NAMES = {option.name: option for option in OPTIONS}
+
+ELSEWHERE = {
+    CONFIG: f"on the command line, or in {PREFIX}{CONFIG.upper()}",
+    **dict.fromkeys(("check", "help", "version", "help-auth", "help-auth-type"), "on the command line only"),
+}
+"""Where stands what is none of these options."""
+
+ORCHESTRATED = re.compile(r"(.+-)?(service-(host|port(-.+)?)|port(-\d+-.+)?)")
+"""What Kubernetes makes of the name of a service (Service, "Discovering services")."""
 
 
 class Given(NamedTuple):
@@ -38,6 +50,8 @@ class Source(NamedTuple):
     faults: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     """What may be meant for something else."""
+    slips: tuple[str, ...] = ()
+    """What hardly is; a server starts none the less, since it was not asked."""
 
 
 class Settled(NamedTuple):
@@ -50,12 +64,18 @@ class Settled(NamedTuple):
     faults: Mapping[str, str]
     """What is wrong, in a line each; under the name of its option, or of the file."""
     doubts: tuple[str, ...] = ()
+    slips: tuple[str, ...] = ()
+    places: Mapping[str, str] = MappingProxyType({})
+    """Where each was written, as whoever did calls it."""
 
 
 def environment(variables: Mapping[str, str]) -> Source:
     """CHATROOM_SERVER_NAME and so on; of what may be given several times, with spaces between. One that is empty counts as
     none, as whoever starts containers leaves them."""
-    given, doubts = {}, []
+    given: dict[str, Given] = {}
+    faults: list[str] = []
+    doubts: list[str] = []
+    slips: list[str] = []
     for variable, value in sorted(variables.items()):
         if not variable.startswith(PREFIX) or not value.strip():
             continue
@@ -63,11 +83,15 @@ def environment(variables: Mapping[str, str]) -> Source:
         option = NAMES.get(name)
         if option:
             given[name] = Given(tuple(value.split()) if option.several else (value,), variable)
-        elif name != CONFIG:  # no fault: an orchestrator calls variables of its own after the service
-            near = get_close_matches(name, NAMES, n=1)
+        elif name == "check":  # who wanted a check does not want a server
+            faults.append(f"{variable}: --check stands {ELSEWHERE[name]}")
+        elif name in ELSEWHERE:
+            doubts += [f"{variable} means nothing: --{name} stands {ELSEWHERE[name]}"] if name != CONFIG else []
+        else:  # no fault: an orchestrator calls variables of its own after the service
+            near = () if ORCHESTRATED.fullmatch(name) else get_close_matches(name, NAMES, n=1)
             meant = f"; did you mean {PREFIX}{near[0].upper().replace('-', '_')}?" if near else ""
-            doubts.append(f"{variable} is the name of no option{meant}")
-    return Source(given, doubts=tuple(doubts))
+            (slips if near else doubts).append(f"{variable} is the name of no option{meant}")
+    return Source(given, tuple(faults), tuple(doubts), tuple(slips))
 
 
 def file(path: str) -> Source:
@@ -75,10 +99,13 @@ def file(path: str) -> Source:
     if not path:
         return Source({})
     try:
-        with open(path, "rb") as opened:
-            table = tomllib.load(opened)
+        content, _ = content_of(path)
     except OSError as error:
         return Source({}, (f"{path}: {error.strerror}",))
+    except ValueError as error:
+        return Source({}, (str(error),))
+    try:
+        table = tomllib.loads(content.decode())
     except (ValueError, RecursionError) as error:
         return Source({}, (f"{path}: {_why(error)}",))
     given, faults = {}, []
@@ -93,17 +120,23 @@ def file(path: str) -> Source:
 def _why(error: ValueError | RecursionError) -> str:
     match error:
         case tomllib.TOMLDecodeError():
-            return str(error)
+            unquoted = str(error).startswith(("Invalid value", "Expected newline or end of document after a statement"))
+            return f"{error}{'; text stands in quotes' if unquoted else ''}"
         case UnicodeDecodeError():
             return f"it is not UTF-8 text: byte {error.start} is {error.object[error.start]:#x}"
         case RecursionError():
             return "its lists are too deep"
-    return "a number in it has more digits than can be read"  # int() refuses it
+    return f"a number in it {_TOO_LONG}"  # int() refuses it
+
+
+_TOO_LONG = "has more digits than can be read"
 
 
 def _texts(name: str, value: object) -> tuple[str, ...]:
     option = NAMES.get(name)
     if option is None:
+        if name in ELSEWHERE:
+            raise ValueError(f"{name} stands {ELSEWHERE[name]}")
         near = get_close_matches(name, NAMES, n=1)
         raise ValueError(f"there is no option {safe(name)}" + (f"; did you mean {near[0]}?" if near else ""))
     if isinstance(value, list):
@@ -120,10 +153,23 @@ def _text(name: str, value: object) -> str:
         case bool() if name in SWITCHES:
             return "on" if value else "off"
         case bool():
-            raise ValueError(f"{name} is a number or a word, not true or false")
+            raise ValueError(f"{name}{_takes(NAMES[name], str(value).lower())}")
         case str() | int() | float():
-            return str(value)
+            try:
+                return str(value)
+            except ValueError:  # of one that was written in another base
+                raise ValueError(f"{name}: the number {_TOO_LONG}") from None
     raise ValueError(f"{name} is neither text nor a number")
+
+
+def _takes(option: Option, word: str) -> str:
+    """What is written there, where true or false was."""
+    if option.name not in FILES and option.read is not text:
+        try:
+            option.read(word)
+        except ValueError as error:
+            return f": {error}"
+    return f" is text: it stands in quotes, and is not {word} without"
 
 
 def settle(sources: Iterable[Source], directory: str = "") -> Settled:
@@ -131,25 +177,28 @@ def settle(sources: Iterable[Source], directory: str = "") -> Settled:
     sources = tuple(sources)
     values: dict[str, Any] = {}
     texts: dict[str, tuple[str, ...]] = {}
+    places: dict[str, str] = {}
     faults = {f"{CONFIG} {n}": fault for n, fault in enumerate(fault for each in sources for fault in each.faults)}
     for option in OPTIONS:
         name = option.name
         default = Given((option.default,) if option.default or not option.several else (), f"--{name}")
-        texts[name], where = next((each.given[name] for each in sources if name in each.given), default)
+        texts[name], places[name] = next((each.given[name] for each in sources if name in each.given), default)
         try:
             values[name] = _read(option, texts[name], directory)
         except ValueError as error:
-            faults[name] = f"{where}: {error}"
-    return Settled(values, texts, faults, tuple(doubt for each in sources for doubt in each.doubts))
+            faults[name] = f"{places[name]}: {error}"
+    doubts = tuple(doubt for each in sources for doubt in each.doubts)
+    slips = tuple(slip for each in sources for slip in each.slips)
+    return Settled(values, texts, faults, doubts, slips, places)
 
 
 def _read(option: Option, texts: tuple[str, ...], directory: str) -> object:
+    if at := FILES.get(option.name):
+        texts = tuple(at(directory, each) for each in texts)
     if option.several:
         return tuple(map(option.read, texts))
-    (text,) = texts
-    if text and option.name in FILES:
-        text = os.path.join(directory, text)
-    return option.read(text)
+    (only,) = texts
+    return option.read(only)
 
 
 def command_line(chosen: Mapping[str, Any]) -> Source:

@@ -9,9 +9,13 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from ..storage.opening import file_of
 
-def files_of(store: str) -> Mapping[str, str]:
-    """What lies beside the file of a store, by what it is called among the figures; nothing where it is in none."""
+
+def files_of(storage: str) -> Mapping[str, str]:
+    """What lies beside the file of a storage, by what it is called among the figures; nothing where it is in none. As seen from
+    where the server is now: twistd goes elsewhere before it opens the storage."""
+    store = file_of(storage)
     if not store:
         return {}
     names = {"store": "", "wal": "-wal", "index": "-search", "index_wal": "-search-wal"}
@@ -21,17 +25,18 @@ def files_of(store: str) -> Mapping[str, str]:
 class Disk(Collector):
     """Sizes of files, and the space that is left where the first of them lies. stat(2) answers from memory, in 2 us each."""
 
-    def __init__(self, files: Mapping[str, str]) -> None:
+    def __init__(self, files: Callable[[], Mapping[str, str]]) -> None:
         self._files = files
 
     def collect(self) -> Iterator[Metric]:
-        if not self._files:
+        files = self._files()
+        if not files:
             return
         sizes = GaugeMetricFamily("chatroom_store_bytes", "Size of each file of the store.", labels=["file"])
-        for name, path in self._files.items():
+        for name, path in files.items():
             sizes.add_metric([name], _size(path))
         yield sizes
-        free = _free(os.path.dirname(next(iter(self._files.values()))))
+        free = _free(os.path.dirname(next(iter(files.values()))))
         if free is not None:
             yield GaugeMetricFamily("chatroom_store_free_bytes", "Left on the disk of the store, for this user.", free)
 

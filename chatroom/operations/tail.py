@@ -9,6 +9,7 @@ from ..event import Position
 from ..page import Reader
 from ..reading import Reading
 from ..room import Room
+from ..seams import Delayed
 from ..session import Session
 
 LOOK_AGAIN = 1.0
@@ -24,9 +25,16 @@ class Tail(Reading):
         super().__init__(session)
         self._session = session
         self._room = room
+        self._looking: Delayed | None = None
         for each in session.chat.rooms.values():
             self._begin_in(each, each.log.tip)
         self._look()
+
+    def stop(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+        super().stop()
 
     def reached(self) -> None:
         """There is no inbox of which it would matter."""
@@ -39,6 +47,7 @@ class Tail(Reading):
             room.log.advance(reader)
 
     def _look(self) -> None:
+        self._looking = None
         if self._session.nobody_reads:
             return
         chat = self._session.chat
@@ -48,4 +57,4 @@ class Tail(Reading):
         for room in chat.rooms.values():
             if room.log not in read:
                 self._begin_in(room, chat.storage.start)
-        chat.clock.callLater(LOOK_AGAIN, self._look)
+        self._looking = chat.clock.callLater(LOOK_AGAIN, self._look)

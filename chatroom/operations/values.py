@@ -9,17 +9,30 @@ import stat
 import sys
 from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from pathlib import Path
+from os.path import join
 
 from twisted.cred.checkers import FilePasswordDB, ICredentialsChecker
 from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.strcred import InvalidAuthType, makeChecker
 
 from ..names import Name, nickname, room_name
+from ..protocols.files import content_of
 from ..request import Refused
+from ..storage import SCHEMES
 from ..times import duration
 
 UNLIMITED = sys.maxsize
+
+LONGEST_WAIT = 31_536_000.0
+"""Seconds: a year. Nobody means more, and what is far more, such as 1e300, is no moment that a clock comes to."""
+
+LONGEST_SHOWN = 60
+"""Characters of a wrong value that are told: it may be a file that was pasted."""
+
+
+def shown(value: str) -> str:
+    """What was written, as it is told."""
+    return repr(value) if len(value) <= LONGEST_SHOWN else f"{value[:LONGEST_SHOWN]!r}..."
 
 
 def text(value: str) -> str:
@@ -36,7 +49,7 @@ def whole(least: int, most: int = UNLIMITED) -> Callable[[str], int]:
             or len(value) > len(str(most))
             or not least <= int(value) <= most
         ):
-            raise ValueError(f"{value!r} is not a whole number {bounds}")
+            raise ValueError(f"{shown(value)} is not a whole number {bounds}")
         return int(value)
 
     return read
@@ -48,21 +61,34 @@ def seconds(value: str) -> float:
     except ValueError:
         number = -1
     if not 0 < number < float("inf"):
-        raise ValueError(f"{value!r} is not a number of seconds above 0")
+        raise ValueError(f"{shown(value)} is not a number of seconds above 0")
+    if number > LONGEST_WAIT:
+        raise ValueError(f"{shown(value)} is more than a year: at most {LONGEST_WAIT:.0f} seconds")
     return number
 
 
 def one_of(*words: str) -> Callable[[str], str]:
     def read(value: str) -> str:
         if value not in words:
-            raise ValueError(f"{value!r} is none of {', '.join(filter(None, words))}")
+            raise ValueError(f"{shown(value)} is none of {', '.join(filter(None, words))}")
         return value
 
     return read
 
 
+ON = ("on", "true", "yes", "1")
+OFF = ("off", "false", "no", "0")
+
+
 def switch(value: str) -> bool:
-    return one_of("on", "off")(value) == "on"
+    word = value.lower()
+    if word not in ON + OFF:
+        raise ValueError(f"{shown(value)} is neither on nor off")
+    return word in ON
+
+
+def switch_or_none(value: str) -> bool | None:
+    return switch(value) if value else None
 
 
 def rate(burst: int) -> Callable[[str], tuple[float, int]]:
@@ -75,7 +101,9 @@ def rate(burst: int) -> Callable[[str], tuple[float, int]]:
         except ValueError:
             a_second = -1
         if not 0 <= a_second < float("inf"):
-            raise ValueError(f"{value!r} is not LINES_PER_SECOND[:BURST]")
+            raise ValueError(f"{shown(value)} is not LINES_PER_SECOND[:BURST]")
+        if a_second and a_second * LONGEST_WAIT < 1:
+            raise ValueError(f"{shown(value)} is less than a line in a year; 0 is any number of lines")
         return (1 / a_second if a_second else 0.0), whole(1)(at_once or str(burst))
 
     return read
@@ -88,12 +116,12 @@ def period(value: str) -> int:
     try:
         return duration(value)
     except Refused as refused:
-        raise ValueError(f"{value!r}: {refused.words}") from None
+        raise ValueError(f"{shown(value)}: {refused.words}") from None
 
 
 def line(value: str) -> str:
     if not value.strip() or not value.isprintable():
-        raise ValueError(f"{value!r} is not one line of text")
+        raise ValueError(f"{shown(value)} is not one line of text")
     return value
 
 
@@ -102,21 +130,43 @@ def lines_of(path: str) -> tuple[str, ...]:
     if not path:
         return ()
     try:
-        return tuple(Path(path).read_text(encoding="utf-8").rstrip().splitlines())
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
+        content, _ = content_of(path)
+        return _lines(path, content)
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+
+
+def _lines(path: str, content: bytes) -> tuple[str, ...]:
+    try:
+        return tuple(content.decode().rstrip().splitlines())
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: not UTF-8 text") from None
 
 
 def password_in(path: str) -> str:
     """The first line of a file that is not everybody's to read; empty without one."""
     if not path:
         return ""
-    lines = lines_of(path)
+    try:
+        content, mode = content_of(path)
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    lines = _lines(path, content)
     if not lines or not lines[0].strip():
         raise ValueError(f"{path}: it has no first line")
-    if Path(path).stat().st_mode & stat.S_IROTH:
+    if mode & stat.S_IROTH:
         raise ValueError(f"{path}: everybody on this machine can read it; chmod o-r it first")
     return lines[0].strip()
+
+
+def store(value: str) -> str:
+    """Where the log is kept, as far as that is told without opening it."""
+    scheme = value.partition(":")[0]
+    if scheme in SCHEMES:
+        return value
+    if "/" in scheme or value.endswith((".db", ".sqlite")):
+        raise ValueError(f"there is no storage {shown(value)}; did you mean sqlite:{value}?")
+    raise ValueError(f"there is no storage {shown(value)}: write one of {', '.join(f'{each}:' for each in SCHEMES)}")
 
 
 def room(value: str) -> Name:
@@ -138,7 +188,7 @@ def network(value: str) -> IPv4Network | IPv6Network:
     try:
         return ip_network(value)
     except ValueError:
-        raise ValueError(f"{value!r} is no IP address, and no network such as 192.0.2.0/24") from None
+        raise ValueError(f"{shown(value)} is no IP address, and no network such as 192.0.2.0/24") from None
 
 
 def checker(description: str) -> ICredentialsChecker:
@@ -154,3 +204,15 @@ def checker(description: str) -> ICredentialsChecker:
     if isinstance(made, FilePasswordDB):  # it would be looked for at each login, and found missing then
         lines_of(made.filename)
     return made
+
+
+def file_at(directory: str, path: str) -> str:
+    """A file that is named as seen from there."""
+    return join(directory, path) if path else ""
+
+
+def checker_at(directory: str, description: str) -> str:
+    """The same for a checker that keeps passwords in a file: it looks there at each login, and the server may run elsewhere
+    by then."""
+    kind, _, path = description.partition(":")
+    return f"{kind}:{join(directory, path)}" if kind == "file" and path else description

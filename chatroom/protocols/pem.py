@@ -114,8 +114,9 @@ def _listening(reactor: Any, arguments: Sequence[str], named: Mapping[str, str])
 
 
 def _number(what: str, text: str, most: int) -> int:
-    if not (text.isascii() and text.isdecimal() and int(text) <= most):
-        raise ValueError(f"'{text}' is no {what}: a number up to {most}")
+    short = len(text) <= len(str(most))  # int() refuses thousands of digits in words of its own
+    if not (short and text.isascii() and text.isdecimal() and int(text) <= most):
+        raise ValueError(f"'{text if short else f'{text[:10]}...'}' is no {what}: a number up to {most}")
     return int(text)
 
 

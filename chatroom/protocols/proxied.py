@@ -6,7 +6,7 @@ Twisted's own `haproxy:` lets the protocol begin before that is known, and every
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -24,15 +24,25 @@ from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides, implementer, providedBy
 
+from ..request import Refused
+
 HEADER_TIMEOUT = 5.0
 """Seconds for the proxy's header, which comes with the connection: the specification says 3 at least."""
+
+HERE = (ip_network("127.0.0.0/8"), ip_network("::1"))
+"""Where proxies are believed if none are named: who else is on this machine could ask the server without any."""
+
+Stranger = Callable[[str, Refused], None]
+"""Is told the address of who comes to nothing here, and why."""
 
 
 @implementer(IHalfCloseableProtocol)
 class _Proxied(HAProxyProtocolWrapper, TimeoutMixin):
     """Twisted's wrapper, but the protocol within begins when the header has come."""
 
+    factory: _ProxiedFactory
     _begun = False
+    _refused = False
 
     def makeConnection(self, transport: ITransport) -> None:
         self._within: Any = self.wrappedProtocol
@@ -46,6 +56,8 @@ class _Proxied(HAProxyProtocolWrapper, TimeoutMixin):
         super().dataReceived(data)
         if self._proxyInfo is not None and not self._begun:
             self._begin()
+        elif self.disconnecting and not self._begun:
+            self._refuse("what came first is no header of its")
 
     def _begin(self) -> None:
         self._begun = True
@@ -56,7 +68,14 @@ class _Proxied(HAProxyProtocolWrapper, TimeoutMixin):
             self._within.dataReceived(self._rest.data)
 
     def timeoutConnection(self) -> None:
+        self._refuse("no header came")
         self.abortConnection()
+
+    def _refuse(self, why: str) -> None:
+        if not self._refused:
+            self._refused = True
+            address = str(getattr(self.getPeer(), "host", ""))
+            self.factory.stranger(address, Refused("no_proxy_header", why))
 
     def readConnectionLost(self) -> None:
         if self._begun:
@@ -89,16 +108,16 @@ class _ProxiedFactory(HAProxyWrappingFactory):
         self,
         factory: IProtocolFactory,
         proxies: Collection[IPv4Network | IPv6Network],
-        stranger: Callable[[str], None],
+        stranger: Stranger,
     ) -> None:
         super().__init__(factory)
-        self._proxies = proxies
-        self._stranger = stranger
+        self._proxies = proxies or HERE
+        self.stranger = stranger
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         address = str(getattr(addr, "host", ""))
-        if self._proxies and address and not self._believed(address):
-            self._stranger(address)
+        if address and not self._believed(address):
+            self.stranger(address, Refused("unknown_proxy", "it is not one of --proxy, nor on this machine"))
             return None
         return super().buildProtocol(addr)
 
@@ -116,10 +135,10 @@ class ProxiedEndpoint:
         self,
         within: IStreamServerEndpoint,
         proxies: Collection[IPv4Network | IPv6Network],
-        stranger: Callable[[str], None],
+        stranger: Stranger,
     ) -> None:
-        """Without any `proxies` all are believed; who comes by a Unix socket always is. Who is not one of them is let go, and
-        `stranger` told their address."""
+        """Without any `proxies` those on this machine are believed; who comes by a Unix socket always is. Who is not one of
+        them is let go, as is who sends no header, and `stranger` told."""
         self._within = within
         self._proxies = proxies
         self._stranger = stranger
