@@ -110,9 +110,7 @@ def service(options: Options, reactor: Any) -> MultiService:
     chat = _chat(reactor, values, argon2, witnesses)
     console = Console(reactor, values["console"], options["log"]) if values["console"] else None
     listen = partial(_listener, reactor, options.settled, refusals)
-    factory = LineFactory(chat, COMMANDS, max_line)
-    lines = [line for line in (*values["line"], *([console.endpoint] if console else [])) if line != "off"]
-    listeners = [listen("--line", line, factory, line_invitation) for line in lines]
+    listeners = _for_people(listen, values, LineFactory(chat, COMMANDS, max_line), console)
     if monitoring:
         monitoring.watch(chat)
         monitoring.setServiceParent(root)
@@ -167,6 +165,13 @@ def _monitoring(reactor: Any, readiness: Readiness, storage: str) -> Monitoring:
     return Monitoring(reactor, readiness, storage, LIVE.expiry)
 
 
+def _for_people(
+    listen: Callable[..., Listener], values: Mapping[str, Any], factory: LineFactory, console: Console | None
+) -> list[Listener]:
+    lines = [line for line in (*values["line"], *([console.endpoint] if console else [])) if line != "off"]
+    return [listen("--line", line, factory, line_invitation) for line in lines]
+
+
 def _listener(
     reactor: Any,
     settled: Settled,
@@ -182,9 +187,8 @@ def _listener(
         witness.refused("", address, "HAProxy's protocol", refused)
 
     name = option.removeprefix("--")
-    place = (
-        settled.places[name] if description in settled.texts[name] else option
-    )  # that of a console is nowhere written
+    # That of a console is nowhere written.
+    place = settled.places[name] if description in settled.texts[name] else option
     try:
         opened = endpoint(reactor, description, settled.values["proxy"], stranger)
     except ValueError as error:

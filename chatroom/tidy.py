@@ -86,7 +86,11 @@ class Tidy:
 
     def soon(self) -> None:
         """Do it without anybody waiting."""
-        ensureDeferred(self.now()).addErrback(self._server.bug)
+        ensureDeferred(self.now()).addErrback(self._failed)
+
+    def _failed(self, failure: Failure) -> None:
+        if not self._server.stopping:  # else the storage was closed meanwhile, and the next start does it
+            self._server.bug(failure)
 
     async def now(self) -> None:
         """Take out what is kept of passwords that count no more; the words that were removed or corrected; all that was said
@@ -129,7 +133,7 @@ class Tidy:
         if self._expiring in self._waiting:
             self._waiting.remove(self._expiring)
             self._expiring.cancel()
-        ensureDeferred(self._expire()).addErrback(self._server.bug)
+        ensureDeferred(self._expire()).addErrback(self._failed)
 
     async def _expire(self) -> None:
         server, now = self._server, self._server.told_by_the_clock()

@@ -246,9 +246,9 @@ def test_presence_that_cannot_expire_is_tried_again(logged: LoggedErrors) -> Non
     world.after(120)
     assert storage.fails < 0
     storage.fails = 1
-    world.chat.stopping = True  # then nothing is tried again
+    world.chat.stopping = True  # then nothing is looked for any more
     world.after(2 * 24 * 60 * 60)
-    assert storage.fails == 0
+    assert storage.fails == 1
 
 
 def test_who_leaves_a_room_on_two_devices_at_once_leaves_it_once() -> None:
@@ -267,3 +267,21 @@ def test_who_leaves_a_room_on_two_devices_at_once_leaves_it_once() -> None:
         world.settle()
     assert told(other, "/who")[-1] == "* 1 in #lobby: alice"
     assert alice.text().count("alice left") == 1
+
+
+def test_a_storage_that_is_closed_while_it_is_looked_for_what_is_old_is_no_bug(logged: LoggedErrors) -> None:
+    class Closing(MemoryStorage):
+        closed: Deferred[Any] | None = None
+
+        def expire(self, time: int, sort: Sort) -> Deferred[None]:
+            self.closed = Deferred()
+            return self.closed
+
+    storage = Closing()
+    world = World(TextClient, storage=storage)
+    world.after(1)
+    assert storage.closed is not None
+    world.chat.stopping = True
+    storage.closed.errback(RuntimeError("the storage is closed"))
+    world.settle()
+    assert logged.flush() == []
