@@ -15,7 +15,7 @@ from .server import Listener, Person, Server
 
 pytestmark = pytest.mark.process
 
-STOPS = 5
+STOPS = 3
 """Each takes three seconds, and more the more has been said before: twenty, as once tried, took 91."""
 
 LINES_BETWEEN = 250

@@ -232,7 +232,7 @@ def verdicts(lines: Sequence[str]) -> dict[str, str]:
 @pytest.mark.process
 @needs("setpriv", "util-linux")
 def test_a_short_run_finds_nothing_and_leaves_nothing() -> None:
-    with run("--minutes", "0.2") as soaking:
+    with run("--minutes", "0.1") as soaking:
         out, err = soaking.communicate(timeout=6 * PATIENCE)
     text = out.decode()
     assert (soaking.returncode, err) == (0, b""), text
