@@ -19,7 +19,7 @@ import pytest
 from chatroom.protocols.control import connect
 
 from .server import ANY_PORT, ENVIRONMENT, PATIENCE, RUN_TWISTD, Output, Person, Server, Talker, until
-from .test_faults import fill, small_disk
+from .test_faults import small_disk
 from .test_twistd import daemon, gone
 
 __all__ = ["small_disk"]
@@ -199,26 +199,6 @@ def test_many_signals_at_once_are_one_or_more(tmp_path: Path) -> None:
         alice, bob = Person(server, "alice"), Person(server, "bob")
         bob.say("hello")
         alice.expect("bob: hello\r\n")
-        server.terminate()
-
-
-def test_a_signal_before_people_are_let_in_does_no_harm(small_disk: Path) -> None:
-    with Server(small_disk) as server:
-        Person(server, "alice")
-        server.kill()  # with what it leaves beside the store another can open it, though the disk is full
-    config = small_disk.parent / "chatroom.toml"
-    config.write_text("history = 5\n")
-    ballast = fill(small_disk)
-    with Server(small_disk, "--config", str(config)).begin() as server:
-        server.wait_for_line("the disk is full")
-        config.write_text('history = 6\nretention = "90d"\n')
-        server.process.send_signal(signal.SIGHUP)
-        server.wait_for_line("reloaded: history: 6 instead of 5")
-        server.process.send_signal(signal.SIGHUP)
-        server.wait_for_line("reloaded: nothing has changed")
-        ballast.unlink()
-        server.wait_for_line("listening on")
-        Person(server, "alice")
         server.terminate()
 
 
