@@ -22,7 +22,9 @@ setup(
     package_dir={"": "."},  # makes `pip install -e` write a path entry, which the search for plugins needs
     packages=[*find_packages(include=["chatroom", "chatroom.*"]), "twisted.plugins"],
     zip_safe=False,  # Twisted looks for plugins in directories
-    entry_points={"console_scripts": ["chatroom=chatroom.client.start:main", "chatroomctl=chatroom.control.start:main"]},
+    entry_points={
+        "console_scripts": ["chatroom=chatroom.client.start:main", "chatroomctl=chatroom.control.start:main"]
+    },
     install_requires=[
         "twisted[tls]>=26.10",  # the first with bounded telnet and IRC input
         "precis-i18n>=1.1.2",
