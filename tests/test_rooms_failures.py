@@ -269,19 +269,43 @@ def test_who_leaves_a_room_on_two_devices_at_once_leaves_it_once() -> None:
     assert alice.text().count("alice left") == 1
 
 
-def test_a_storage_that_is_closed_while_it_is_looked_for_what_is_old_is_no_bug(logged: LoggedErrors) -> None:
-    class Closing(MemoryStorage):
-        closed: Deferred[Any] | None = None
+class Closing(MemoryStorage):
+    closed: Deferred[Any] | None = None
 
-        def expire(self, time: int, sort: Sort) -> Deferred[None]:
-            self.closed = Deferred()
-            return self.closed
+    def expire(self, time: int, sort: Sort) -> Deferred[None]:
+        self.closed = Deferred()
+        return self.closed
 
+
+def test_a_bug_while_it_is_looked_for_what_is_old_is_logged(logged: LoggedErrors) -> None:
+    storage = Closing()
+    world = World(TextClient, storage=storage)
+    world.after(1)
+    assert storage.closed is not None
+    storage.closed.errback(RuntimeError("a bug"))
+    world.settle()
+    assert logged.flush(RuntimeError)
+
+
+def test_a_search_that_the_disk_does_not_allow_is_refused() -> None:
+    class Full(MemoryStorage):
+        def search(self, *_: object, **__: object) -> Deferred[Any]:  # type: ignore[override]
+            return fail(DISK_FULL)
+
+    world = World(TextClient, storage=Full())
+    alice = world.enter("alice")
+    assert told(alice, "/search tea") == [f"! nothing can be looked for at present: {DISK_FULL.words}"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("the storage is closed"), DISK_FULL])
+def test_a_storage_that_is_closed_while_it_is_looked_for_what_is_old_is_no_bug(
+    logged: LoggedErrors, error: Exception
+) -> None:
     storage = Closing()
     world = World(TextClient, storage=storage)
     world.after(1)
     assert storage.closed is not None
     world.chat.stopping = True
-    storage.closed.errback(RuntimeError("the storage is closed"))
+    storage.closed.errback(error)
     world.settle()
     assert logged.flush() == []
