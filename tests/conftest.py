@@ -34,11 +34,11 @@ settings.register_profile("coverage", max_examples=10, derandomize=True, databas
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """All tests, or those of a directory, run on every processor, and one more of them while others wait for a server to start
+    """All tests, or those of a directory, run on every processor, and two more of them while others wait for a server to start
     or a client to type; of what is named more closely, none waits for others to begin. `-n 0` runs all in one process, as
     `--pdb` does."""
     named = [argument for argument in config.args if not Path(argument).is_dir()]
-    return 0 if named else len(os.sched_getaffinity(0)) + 1
+    return 0 if named else len(os.sched_getaffinity(0)) + 2
 
 
 def pytest_configure() -> None:
